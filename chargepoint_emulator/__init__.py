@@ -1,0 +1,1 @@
+"""An independent charge point to try and test a central system with."""

@@ -1,0 +1,1 @@
+"""Values shared by at least three packages; standard library only, no input or output."""
