@@ -17,7 +17,7 @@ class Refused:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
-class InvalidField(ValueError):
+class FieldError(ValueError):
     """Text or JSON from outside does not have the documented shape; ``path`` names the field."""
 
     def __init__(self, path: str, message: str) -> None:
