@@ -7,17 +7,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from supervision.kernel.errors import FieldError
-
 
 T = TypeVar("T")
 
 
 def _option(default: T, text: str) -> T:
     """Declare one setting: its default and its help line, kept together as the operator reads them."""
-    return cast(T, field(default=default, metadata={"help": text}))
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,375 @@
+"""One writer that commits in groups, and readers with their own connections.
+
+`write` takes a unit of work: it runs inside a savepoint of its own, and every unit that waits at that
+moment shares one commit. `append` is the hot path for rows whose statements are known beforehand: the
+rows of all waiting jobs go to the driver in one executemany per statement. Both return after COMMIT;
+with SQLite's ``synchronous=FULL`` what was answered survives a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Executable, Row, event, insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.elements import ClauseElement
+
+from supervision.clock import Clock
+from supervision.kernel.events import Event
+from supervision.kernel.timespan import to_millis
+from supervision.log import Log
+from supervision.store import guard
+from supervision.store.changes import Changes
+from supervision.store.guard import Tenant, across_tenants
+from supervision.store.schema import outbox_events
+
+__all__ = ["Database", "Job", "Prepared", "Reader", "StoreUnavailableError", "Tenant", "Tx", "across_tenants"]
+
+log = Log("supervision.store")
+T = TypeVar("T")
+
+MAX_GROUP = 500  # units or jobs that share one commit; larger groups only add latency
+READERS = 4
+
+
+class StoreUnavailableError(RuntimeError):
+    """The database cannot commit now; nothing of the unit was kept. Retrying later may help."""
+
+
+def driver_url(url: str) -> str:
+    """Turn a plain database URL into the one that names the asyncio driver."""
+    for plain, driver in (("sqlite://", "sqlite+aiosqlite://"), ("postgresql://", "postgresql+asyncpg://")):
+        if url.startswith(plain):
+            return driver + url[len(plain) :]
+    return url
+
+
+class Reader:
+    """Reads one consistent snapshot, inside one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant: Tenant) -> None:
+        self._connection = connection
+        self.tenant = tenant
+
+    async def all(self, statement: Executable) -> list[dict[str, Any]]:
+        """Return every row, column name -> value."""
+        return [dict(row) for row in (await self._run(statement)).mappings()]
+
+    async def first(self, statement: Executable) -> dict[str, Any] | None:
+        """Return the first row, or None."""
+        row = (await self._run(statement)).mappings().first()
+        return None if row is None else dict(row)
+
+    async def scalar(self, statement: Executable) -> Any:
+        """Return the first column of the first row, or None."""
+        row: Row[Any] | None = (await self._run(statement)).first()
+        return None if row is None else row[0]
+
+    async def _run(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
+        if isinstance(statement, ClauseElement):
+            guard.check(statement, self.tenant, rows or ())
+        return await self._connection.execute(statement, rows)
+
+
+class Tx(Reader):
+    """One unit of work: reads, writes, events for the outbox, topics for the live pages."""
+
+    def __init__(self, connection: AsyncConnection, tenant: Tenant) -> None:
+        super().__init__(connection, tenant)
+        self.events: list[Event] = []
+        self.topics: set[str] = set()
+
+    async def execute(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
+        """Run a write; return how many rows it touched."""
+        return int((await self._run(statement, rows)).rowcount)
+
+    def emit(self, happened: Event) -> None:
+        """Write an event to the outbox in this same transaction."""
+        self.events.append(happened)
+
+    def touch(self, *topics: str) -> None:
+        """Tell the live pages after the commit."""
+        self.topics.update(topics)
+
+
+Unit = Callable[[Tx], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A statement compiled once for the driver; `row` orders named values the way the driver wants them.
+
+    Values must be what the driver stores: milliseconds for instants, JSON as text.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+
+    def row(self, **values: Any) -> tuple[Any, ...]:
+        """Return the values in the statement's order; KeyError when one is missing."""
+        return tuple([values[name] for name in self.names])
+
+
+@dataclass
+class Job:
+    """Rows for the hot path, in order, with what must happen in the same commit and after it."""
+
+    rows: list[tuple[Prepared, tuple[Any, ...]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    topics: set[str] = field(default_factory=set)
+
+    def add(self, statement: Prepared, **values: Any) -> None:
+        """Append one row."""
+        self.rows.append((statement, statement.row(**values)))
+
+
+@dataclass(eq=False)
+class _Pending:
+    """Work that waits for its commit; exactly one of `unit` and `job` is set."""
+
+    tenant: Tenant
+    done: asyncio.Future[Any]
+    unit: Unit[Any] | None = None
+    job: Job | None = None
+    events: Sequence[Event] = ()
+    topics: set[str] = field(default_factory=set)
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """The open database; make it with ``async with Database.open(url, clock=clock) as db``."""
+
+    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, clock: Clock) -> None:
+        self._write_engine = writer
+        self._read_engine = readers
+        self._clock = clock
+        self._queue: asyncio.Queue[_Pending | None] = asyncio.Queue()
+        self._insert_event = self.prepare(insert(outbox_events), "organisation_id", "name", "payload", "at")
+        self.changes = Changes()
+        self.outbox_bell = asyncio.Event()
+        self.is_sqlite = writer.dialect.name == "sqlite"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, *, clock: Clock) -> AsyncIterator[Database]:
+        """Open the database for the length of an `async with` block; the writer task lives inside it."""
+        writer = _engine(url, pool_size=1, read_only=False)
+        readers = _engine(url, pool_size=READERS, read_only=True)
+        db = cls(writer, readers, clock)
+        # Owned by this block: stopped and awaited below, whatever happens in between.
+        task = asyncio.get_running_loop().create_task(db._write_loop(), name="store-writer")
+        try:
+            yield db
+        finally:
+            db._queue.put_nowait(None)
+            await task
+            await readers.dispose()
+            await writer.dispose()
+
+    # --- what callers use ---------------------------------------------------------------------------
+
+    async def write(self, tenant: Tenant, unit: Unit[T]) -> T:
+        """Run `unit` in its own savepoint; return its result after the commit.
+
+        An exception raised by the unit undoes it alone and comes back here. StoreUnavailableError means
+        that the commit failed and nothing was kept. A unit awaits nothing but its `Tx`.
+        """
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Pending(tenant, done, unit=unit))
+        # Shielded: the caller may be cancelled, the unit is committed or not all the same.
+        return await asyncio.shield(done)
+
+    async def append(self, job: Job) -> None:
+        """Store the rows of `job` together with those of every other waiting job; return after COMMIT."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        scope = across_tenants("rows carry their organisation")
+        self._queue.put_nowait(_Pending(scope, done, job=job, events=job.events, topics=job.topics))
+        await asyncio.shield(done)
+
+    @asynccontextmanager
+    async def read(self, tenant: Tenant) -> AsyncIterator[Reader]:
+        """Read one consistent snapshot."""
+        async with self._read_engine.connect() as connection:
+            driver = await _driver(connection)
+            await driver.execute("BEGIN")
+            try:
+                yield Reader(connection, tenant)
+            finally:
+                await driver.execute("ROLLBACK")
+
+    def prepare(self, statement: Executable, *names: str) -> Prepared:
+        """Compile `statement` once for the hot path; for an insert, `names` are the columns given."""
+        compiled = statement.compile(  # type: ignore[attr-defined]
+            dialect=self._write_engine.dialect, column_keys=list(names) or None
+        )
+        return Prepared(str(compiled), tuple(compiled.positiontup or ()))
+
+    # --- the writer -----------------------------------------------------------------------------------
+
+    async def _write_loop(self) -> None:
+        stopping = False
+        while not stopping:
+            group = [await self._queue.get()]
+            while len(group) < MAX_GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            stopping = None in group
+            work = [pending for pending in group if pending is not None]
+            if work:
+                await self._commit_group(work)
+
+    async def _commit_group(self, group: list[_Pending]) -> None:
+        try:
+            async with self._write_engine.connect() as connection:
+                driver = await _driver(connection)
+                await driver.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                try:
+                    await self._run_group(connection, driver, group)
+                    await driver.execute("COMMIT")
+                except BaseException:
+                    await _quietly(driver, "ROLLBACK")
+                    raise
+        except Exception as broken:
+            log.error(
+                "store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group)
+            )
+            for pending in group:
+                if not pending.done.done():
+                    pending.done.set_exception(StoreUnavailableError(str(broken)))
+                    pending.done.exception()  # a caller that went away leaves nothing to warn about
+            return
+        self._answer(group)
+
+    def _answer(self, group: list[_Pending]) -> None:
+        topics: set[str] = set()
+        ring = False
+        for pending in group:
+            if pending.error is not None:
+                pending.done.set_exception(pending.error)
+                pending.done.exception()
+                continue
+            pending.done.set_result(pending.result)
+            topics |= pending.topics
+            ring = ring or bool(pending.events)
+        if topics:
+            self.changes.publish(topics)
+        if ring:
+            self.outbox_bell.set()
+
+    async def _run_group(self, connection: AsyncConnection, driver: Any, group: list[_Pending]) -> None:
+        jobs = [pending for pending in group if pending.job is not None]
+        if jobs:
+            await self._run_jobs(driver, jobs)
+        for pending in group:
+            if pending.unit is not None:
+                await self._run_unit(connection, driver, pending, pending.unit)
+
+    async def _run_jobs(self, driver: Any, jobs: list[_Pending]) -> None:
+        try:
+            await self._insert_rows(driver, jobs)
+        except Exception:
+            if len(jobs) == 1:
+                raise
+        else:
+            return
+        # One bad row must not take the others with it: undo, then each job alone.
+        for pending in jobs:
+            try:
+                await self._insert_rows(driver, [pending])
+            except Exception as error:
+                pending.error = error
+
+    async def _insert_rows(self, driver: Any, jobs: list[_Pending]) -> None:
+        batches: dict[Prepared, list[tuple[Any, ...]]] = {}
+        for pending in jobs:
+            for statement, row in pending.job.rows if pending.job else ():
+                batches.setdefault(statement, []).append(row)
+            if pending.events:
+                batches.setdefault(self._insert_event, []).extend(self._event_rows(pending.events))
+        await driver.execute("SAVEPOINT job")
+        try:
+            for statement, rows in batches.items():
+                await driver.executemany(statement.sql, rows)
+        except BaseException:
+            await driver.execute("ROLLBACK TO SAVEPOINT job")
+            raise
+        finally:
+            await driver.execute("RELEASE SAVEPOINT job")
+
+    async def _run_unit(
+        self, connection: AsyncConnection, driver: Any, pending: _Pending, unit: Unit[Any]
+    ) -> None:
+        await driver.execute("SAVEPOINT unit")
+        tx = Tx(connection, pending.tenant)
+        try:
+            pending.result = await unit(tx)
+            if tx.events:
+                await driver.executemany(self._insert_event.sql, self._event_rows(tx.events))
+        except Exception as error:
+            await driver.execute("ROLLBACK TO SAVEPOINT unit")
+            pending.error = error
+        else:
+            pending.events, pending.topics = tx.events, tx.topics
+        await driver.execute("RELEASE SAVEPOINT unit")
+
+    def _event_rows(self, events: Sequence[Event]) -> list[tuple[Any, ...]]:
+        at = to_millis(self._clock.now())
+        return [
+            self._insert_event.row(
+                organisation_id=happened.organisation_id,
+                name=happened.name,
+                payload=json.dumps(happened.payload()),
+                at=at,
+            )
+            for happened in events
+        ]
+
+
+async def _driver(connection: AsyncConnection) -> Any:
+    raw = await connection.get_raw_connection()
+    return raw.driver_connection
+
+
+async def _quietly(driver: Any, sql: str) -> None:
+    try:
+        await driver.execute(sql)
+    except Exception as error:
+        log.warning("store.rollback_failed", error=type(error).__name__)
+
+
+def _engine(url: str, *, pool_size: int, read_only: bool) -> AsyncEngine:
+    """Make an engine whose transactions are ours alone: the driver is in autocommit."""
+    location = make_url(driver_url(url))
+    engine = create_async_engine(
+        location,
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        **({} if location.get_backend_name() == "sqlite" else {"pool_pre_ping": True}),
+    )
+    if location.get_backend_name() == "sqlite":
+        event.listen(engine.sync_engine, "connect", _sqlite_pragmas(read_only=read_only))
+    return engine
+
+
+def _sqlite_pragmas(*, read_only: bool) -> Callable[[Any, object], None]:
+    def on_connect(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        pragmas = ["foreign_keys=ON", "busy_timeout=5000"]
+        if read_only:
+            # Only the writer checkpoints: two that do can corrupt a WAL before SQLite 3.51.3.
+            pragmas += ["query_only=ON", "wal_autocheckpoint=0"]
+        else:
+            pragmas += ["journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"]
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return on_connect

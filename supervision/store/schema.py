@@ -1,0 +1,747 @@
+"""Every table of the service, once; SQLite and PostgreSQL share it.
+
+Instants are milliseconds since 1970 (UTC), money is cents, energy Wh, power W. A table with an
+`organisation_id` column belongs to tenants: a statement on it that does not compare that column is
+refused (see `store.guard`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+
+from supervision.kernel.timespan import from_millis, to_millis
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant stored as milliseconds; a naive datetime is refused."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Write the instant."""
+        return None if value is None else to_millis(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read the instant."""
+        return None if value is None else from_millis(value)
+
+
+class LocalDate(TypeDecorator[date]):
+    """A calendar day as ISO text: readable in any tool, ordered as text."""
+
+    impl = String(10)
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write the day."""
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:  # noqa: ARG002
+        """Read the day."""
+        return None if value is None else date.fromisoformat(value)
+
+
+# SQLite gives out ids again after a delete unless AUTOINCREMENT is asked for; PostgreSQL has identities.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _tenant() -> Column[str]:
+    return Column("organisation_id", String, ForeignKey("organisations.id"), nullable=False)
+
+
+# --- accounts ---------------------------------------------------------------------------------------
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("legal", JSON, nullable=False, default=dict),  # address, siren, vat_id, vat_rate, legal notes
+    Column("created_at", Instant, nullable=False),
+)
+
+communities = Table(
+    "communities",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("name", String, nullable=False),
+    Column("zone", String, nullable=False, default="Europe/Paris"),
+    Column("support_phone", String),
+    Column("rules", JSON, nullable=False, default=dict),  # accounts.model.CommunityRules, only what differs
+    Index(None, "organisation_id"),
+)
+
+rule_changes = Table(
+    "rule_changes",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("community_id", String, ForeignKey("communities.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by_person_id", String),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("email", String, nullable=False, unique=True),  # lower case
+    Column("name", String, nullable=False),
+    Column("phone", String),
+    Column("locale", String, nullable=False, default="fr"),
+    Column("password_hash", String),
+    Column("licence_number", String),
+    Column("licence_category", String),
+    Column("licence_valid_until", LocalDate),
+    Column("disabled_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("person_id", String, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("role", String, nullable=False),
+    Column("community_id", String, ForeignKey("communities.id")),  # None: the whole organisation
+    UniqueConstraint("person_id", "role", "organisation_id", "community_id"),
+    Index(None, "organisation_id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person_id", String, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("data", JSON, nullable=False, default=dict),
+    Index(None, "person_id"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("person_id", String, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+    Column("scope", String, nullable=False),  # admin | manager | driver
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("source", String, nullable=False),  # "email:..." hash or "address:..."
+    Column("at", Instant, nullable=False),
+    Index(None, "source", "at"),
+    sqlite_autoincrement=True,
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("at", Instant, nullable=False),
+    Column("person_id", String),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("details", JSON, nullable=False, default=dict),
+    Index(None, "organisation_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+# --- fleet ------------------------------------------------------------------------------------------
+
+stations = Table(
+    "stations",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("community_id", String, ForeignKey("communities.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("lat", Float),
+    Column("lon", Float),
+    Column("grid_limit_a", JSON, nullable=False),  # [L1, L2, L3] amperes
+    Column("grid_voltage_v", Integer, nullable=False, default=230),
+    Column("electricity_prices", JSON, nullable=False, default=list),  # charging.model price data
+    Index(None, "organisation_id"),
+)
+
+vehicles = Table(
+    "vehicles",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("station_id", String, ForeignKey("stations.id"), nullable=False),
+    Column("charging_station", String),  # the EVSE of its home bay
+    Column("evse_id", Integer),
+    Column("name", String, nullable=False),
+    Column("plate", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("battery_wh", Integer, nullable=False),
+    Column("phases", Integer, nullable=False),
+    Column("max_a", Float, nullable=False),
+    Column("min_a", Float, nullable=False),
+    Column("wh_per_km", Integer, nullable=False),
+    Column("efficiency", Float, nullable=False, default=0.9),
+    Column("tariff_id", String),
+    Column("key_box_slot", Integer),
+    Column("odometer_km", Integer, nullable=False, default=0),
+    Column("withdrawn_at", Instant),  # out of service from then on
+    Index(None, "organisation_id", "station_id"),
+)
+
+# --- csms -------------------------------------------------------------------------------------------
+
+charging_stations = Table(
+    "charging_stations",
+    metadata,
+    Column("identity", String, primary_key=True),
+    _tenant(),
+    Column("station_id", String, ForeignKey("stations.id"), nullable=False),
+    Column("security_profile", Integer, nullable=False, default=1),
+    Column("password_salt", LargeBinary),
+    Column("password_hash", LargeBinary),
+    Column("ocpp", String),  # "1.6" | "2.0.1", as last negotiated
+    Column("boot", JSON),  # vendor, model, serial, firmware, reason; None before the first boot
+    Column("booted_at", Instant),
+    Column("seen_at", Instant),
+    Column("connected_at", Instant),
+    Column("disconnected_at", Instant),
+    Column("clock_offset_ms", BigInteger),
+    Column("capabilities", JSON, nullable=False, default=dict),  # what configuration and tries have taught
+    Column("violations", JSON, nullable=False, default=dict),  # kind -> count
+    Index(None, "organisation_id", "station_id"),
+)
+
+evses = Table(
+    "evses",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    Column("evse_id", Integer, primary_key=True),
+    _tenant(),
+    Column("kind", String, nullable=False),
+    Column("phases", JSON, nullable=False),  # [1, 2, 3] or the single phase it hangs on
+    Column("max_a", Float, nullable=False),
+    Column("min_a", Float, nullable=False),
+    Column("status", String, nullable=False, default="Unknown"),  # csms.model.ConnectorStatus
+    Column("status_at", Instant),
+    Column("error_code", String),
+    Column("power_w", Integer),
+    Column("power_at", Instant),
+    Column("current_a", JSON),  # per phase, as measured
+    Column("soc_percent", Float),
+    Column("soc_at", Instant),
+    Index(None, "organisation_id"),
+)
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("direction", String(3), nullable=False),  # in | out
+    Column("frame", Text, nullable=False),  # as on the wire, secrets masked
+    Index(None, "charging_station", "id"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+id_tokens = Table(
+    "id_tokens",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("token", String, nullable=False),  # as printed on the badge
+    Column("token_key", String, nullable=False),  # lower case: OCPP 1.6 compares without case
+    Column("type", String, nullable=False),
+    Column("status", String, nullable=False),  # Accepted | Blocked | Expired | Invalid
+    Column("person_id", String, ForeignKey("people.id")),
+    Column("parent", String),
+    Column("expires_at", Instant),
+    UniqueConstraint("organisation_id", "token_key"),
+    sqlite_autoincrement=True,
+)
+
+authorisation_attempts = Table(
+    "authorisation_attempts",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer),
+    Column("at", Instant, nullable=False),
+    Column("token_hint", String, nullable=False),  # last characters only
+    Column("status", String, nullable=False),
+    Column("person_id", String),
+    Column("booking_id", String),
+    Index(None, "organisation_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+charging_transactions = Table(
+    "charging_transactions",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("connector_id", Integer, nullable=False, default=1),
+    Column("ocpp", String, nullable=False),
+    Column("ocpp_transaction_id", String, nullable=False),  # 1.6: this id as text; 2.0.1: the station's
+    Column("natural_key", String, nullable=False),  # what makes a repeated start the same start
+    Column("id_token", String),
+    Column("person_id", String),
+    Column("booking_id", String),
+    Column("vehicle_id", String),
+    Column("state", String, nullable=False),  # csms.machine states: open | ended
+    Column("charging_state", String),
+    Column("started_at", Instant, nullable=False),
+    Column("started_received_at", Instant, nullable=False),
+    Column("stopped_at", Instant),
+    Column("stopped_received_at", Instant),
+    Column("meter_start_wh", BigInteger),
+    Column("meter_stop_wh", BigInteger),
+    Column("meter_last_wh", BigInteger),
+    Column("meter_last_at", Instant),
+    Column("energy_wh", BigInteger),
+    Column("stop_reason", String),
+    Column("last_seq_no", Integer),
+    Column("authorisation", String),  # status answered at the start
+    Column("review", String),  # why a person must look before money is taken
+    UniqueConstraint("charging_station", "natural_key"),
+    UniqueConstraint("charging_station", "ocpp_transaction_id"),
+    Index(None, "organisation_id", "charging_station", "state"),
+    Index(None, "booking_id"),
+    sqlite_autoincrement=True,
+)
+
+charging_transaction_events = Table(
+    "charging_transaction_events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("ocpp_transaction_id", String, nullable=False),
+    Column("seq_no", Integer, nullable=False),
+    Column("event_type", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("offline", Boolean, nullable=False, default=False),
+    Column("payload", JSON, nullable=False),
+    UniqueConstraint("charging_station", "ocpp_transaction_id", "seq_no", "event_type"),
+    sqlite_autoincrement=True,
+)
+
+meter_values = Table(
+    "meter_values",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("charging_transaction_id", BigInteger),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("measurand", String, nullable=False),
+    Column("phase", String, nullable=False, default=""),
+    Column("location", String, nullable=False, default=""),
+    Column("context", String, nullable=False, default=""),
+    Column("unit", String, nullable=False),  # Wh, W, A, V, Percent, ...
+    Column("value_milli", BigInteger, nullable=False),  # thousandths of the unit, exact
+    UniqueConstraint(
+        "charging_station", "evse_id", "at", "measurand", "phase", "location", "context", "value_milli"
+    ),
+    Index(None, "organisation_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("payload", JSON, nullable=False),  # secrets masked once sent
+    Column("priority", Integer, nullable=False),
+    Column("state", String, nullable=False),  # queued | sent | answered | error | timeout | offline | refused
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("finished_at", Instant),
+    Column("response", JSON),
+    Column("error", JSON),
+    Column("origin", String, nullable=False),  # api | portal | charging | csms
+    Column("by_person_id", String),
+    Index(None, "organisation_id", "charging_station", "created_at"),
+)
+
+# --- booking ----------------------------------------------------------------------------------------
+
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("community_id", String, ForeignKey("communities.id"), nullable=False),
+    Column("station_id", String, ForeignKey("stations.id"), nullable=False),
+    Column("vehicle_id", String, ForeignKey("vehicles.id"), nullable=False),
+    Column("driver_id", String, ForeignKey("people.id"), nullable=False),
+    Column("made_by_id", String, ForeignKey("people.id"), nullable=False),
+    Column("status", String, nullable=False),  # booking.model.BookingStatus
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant, nullable=False),
+    Column("blocked_until", Instant, nullable=False),  # end (or late return) plus the buffer
+    Column("planned_km", Integer),
+    Column("usage", String, nullable=False, default="public"),  # public | staff
+    Column("purpose", String),
+    Column("quoted_cents", Integer),
+    Column("tariff_id", String),
+    Column("made_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("returned_at", Instant),
+    Column("cancelled_at", Instant),
+    Column("start_km", Integer),
+    Column("return_km", Integer),
+    Column("late_told_at", Instant),
+    Column("return_evidence", JSON),  # key, plug, charging, exception
+    Column("fault_waived", Boolean, nullable=False, default=False),
+    Column("version", Integer, nullable=False, default=1),
+    CheckConstraint("end_at > start_at", name="ends_after_start"),
+    CheckConstraint("blocked_until >= end_at", name="blocked_until_end"),
+    Index(None, "vehicle_id", "start_at", "blocked_until"),
+    Index(None, "organisation_id", "driver_id", "start_at"),
+    Index(None, "organisation_id", "station_id", "start_at"),
+    Index(None, "status", "end_at"),
+)
+
+vehicle_blocks = Table(
+    "vehicle_blocks",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("vehicle_id", String, ForeignKey("vehicles.id"), nullable=False),
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("by_person_id", String),
+    Index(None, "vehicle_id", "start_at"),
+)
+
+missed_searches = Table(
+    "missed_searches",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("at", Instant, nullable=False),
+    Column("community_id", String, nullable=False),
+    Column("vehicle_id", String),
+    Column("start_at", Instant, nullable=False),
+    Column("end_at", Instant, nullable=False),
+    Column("code", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# --- access -----------------------------------------------------------------------------------------
+
+access_codes = Table(
+    "access_codes",
+    metadata,
+    Column("booking_id", String, ForeignKey("bookings.id"), primary_key=True),
+    _tenant(),
+    Column("station_id", String, nullable=False),
+    Column("vehicle_id", String, nullable=False),
+    Column("revision", Integer, nullable=False),  # the digits are derived from key, window and revision
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False),
+    Column("released_at", Instant),  # shown and sent from then on
+    Column("revoked_at", Instant),
+    Column("box_revision", Integer),  # revision the key box has confirmed
+    Index(None, "organisation_id", "station_id", "valid_until"),
+)
+
+key_boxes = Table(
+    "key_boxes",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("station_id", String, ForeignKey("stations.id"), nullable=False),
+    Column("provider", String, nullable=False),
+    Column("config", JSON, nullable=False, default=dict),
+    Index(None, "organisation_id", "station_id"),
+)
+
+access_events = Table(
+    "access_events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("at", Instant, nullable=False),
+    Column("device", String, nullable=False),  # key_box:ID | immobiliser:VEHICLE | charging_station:IDENTITY
+    Column("vehicle_id", String),
+    Column("booking_id", String),
+    Column("kind", String, nullable=False),  # opened | refused | key_taken | key_returned | released | ...
+    Column("details", JSON, nullable=False, default=dict),
+    Index(None, "organisation_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+simulated_devices = Table(
+    "simulated_devices",
+    metadata,
+    Column("id", String, primary_key=True),  # key_box:ID | immobiliser:VEHICLE | card_provider
+    _tenant(),
+    Column("state", JSON, nullable=False),
+)
+
+# --- charging ---------------------------------------------------------------------------------------
+
+energy_entries = Table(
+    "energy_entries",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("vehicle_id", String, ForeignKey("vehicles.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", String, nullable=False),  # charging | trip | full | soc | entry
+    Column("cause", String, nullable=False),  # charging_transaction:ID, booking:ID ...; makes it idempotent
+    Column("delta_wh", Integer, nullable=False),
+    Column("stored_wh", Integer, nullable=False),
+    Column("uncertainty_wh", Integer, nullable=False),
+    UniqueConstraint("vehicle_id", "kind", "cause"),
+    Index(None, "vehicle_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+replan_requests = Table(
+    "replan_requests",
+    metadata,
+    Column("station_id", String, ForeignKey("stations.id"), primary_key=True),
+    _tenant(),
+    Column("reason", String, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+)
+
+charging_plans = Table(
+    "charging_plans",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("station_id", String, ForeignKey("stations.id"), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("solver", String, nullable=False),
+    Column("problem", JSON, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("needs", JSON, nullable=False),  # explanation facts per window
+    Index(None, "organisation_id", "station_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+sent_profiles = Table(
+    "sent_profiles",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("charging_plan_id", BigInteger),
+    Column("command_id", String),
+    Column("sent_at", Instant, nullable=False),
+    Column("resend_at", Instant),
+    Column("profile", JSON, nullable=False),
+    Column("state", String, nullable=False),  # queued | accepted | rejected | failed
+    Column("verified", String),  # composite | measured | differs
+    Column("verified_at", Instant),
+    Column("detail", String),
+    Index(None, "organisation_id", "charging_station", "id"),
+    sqlite_autoincrement=True,
+)
+
+# --- billing ----------------------------------------------------------------------------------------
+
+tariffs = Table(
+    "tariffs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("valid_from", LocalDate, primary_key=True),
+    _tenant(),
+    Column("community_id", String, ForeignKey("communities.id"), nullable=False),
+    Column("name", String),
+    Column("terms", JSON, nullable=False),  # billing.model.Tariff
+    Index(None, "organisation_id", "community_id"),
+)
+
+invoice_series = Table(
+    "invoice_series",
+    metadata,
+    Column("organisation_id", String, ForeignKey("organisations.id"), primary_key=True),
+    Column("series", String, primary_key=True),  # e.g. "2026"
+    Column("last_number", Integer, nullable=False),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("series", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String, nullable=False),  # trip | damage | credit
+    Column("booking_id", String, ForeignKey("bookings.id")),
+    Column("person_id", String, ForeignKey("people.id"), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("total_cents", Integer, nullable=False),
+    Column("document", JSON, nullable=False),  # frozen: seller, buyer, lines, VAT, texts
+    UniqueConstraint("organisation_id", "series", "number"),
+    UniqueConstraint("booking_id", "kind"),
+    Index(None, "organisation_id", "issued_at"),
+    Index(None, "organisation_id", "person_id"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("invoice_id", String, ForeignKey("invoices.id"), nullable=False, unique=True),
+    Column("provider", String, nullable=False),
+    Column("provider_reference", String),
+    Column("amount_cents", Integer, nullable=False),
+    Column("state", String, nullable=False),  # due | asked | paid | declined
+    Column("due_at", Instant, nullable=False),
+    Column("asked_at", Instant),
+    Column("settled_at", Instant),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("detail", String),
+    Index(None, "state", "due_at"),
+)
+
+# --- notify -----------------------------------------------------------------------------------------
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String, primary_key=True),  # the outbox delivery and the channel: idempotent
+    _tenant(),
+    Column("person_id", String, ForeignKey("people.id"), nullable=False),
+    Column("booking_id", String),
+    Column("template", String, nullable=False),
+    Column("channel", String, nullable=False),  # mail | sms
+    Column("recipient", String, nullable=False),
+    Column("state", String, nullable=False),  # queued | sent | failed | dead
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("queued_at", Instant, nullable=False),
+    Column("next_try_at", Instant),
+    Column("sent_at", Instant),
+    Column("error", String),
+    Column("params", JSON, nullable=False, default=dict),  # never a code: it is derived when sending
+    Index(None, "organisation_id", "person_id"),
+    Index(None, "state", "next_try_at"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("station_id", String),
+    Column("kind", String, nullable=False),
+    Column("cause", String, nullable=False),  # one open alert per cause
+    Column("severity", String, nullable=False),  # high | medium | info
+    Column("params", JSON, nullable=False, default=dict),
+    Column("opened_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", String),
+    Column("closed_at", Instant),
+    Index(None, "organisation_id", "closed_at"),
+    Index(
+        "uq_alerts_open_cause",
+        "organisation_id",
+        "cause",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+# --- store ------------------------------------------------------------------------------------------
+
+outbox_events = Table(
+    "outbox_events",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("name", String, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("spread_at", Instant),  # when deliveries were made for every consumer
+    Index(None, "spread_at", "id"),
+    sqlite_autoincrement=True,
+)
+
+outbox_deliveries = Table(
+    "outbox_deliveries",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("event_id", BigInteger, ForeignKey("outbox_events.id"), nullable=False),
+    Column("consumer", String, nullable=False),
+    Column("state", String, nullable=False),  # pending | done | dead
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_try_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Column("error", String),
+    UniqueConstraint("event_id", "consumer"),
+    Index(None, "state", "next_try_at"),
+    sqlite_autoincrement=True,
+)
