@@ -1,0 +1,1 @@
+"""Organisations, communities, people, roles, logins and tokens."""

@@ -1,0 +1,1 @@
+"""Car-sharing stations with their grid connections, and the vehicles parked there."""
