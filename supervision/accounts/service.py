@@ -174,10 +174,11 @@ class AccountsService:
                 .where(login_failures.c.source.in_(sources), login_failures.c.at > since)
                 .group_by(login_failures.c.source)
             )
-        counts = {row["source"]: row["failures"] for row in rows}
+        counts: dict[str, int] = {row["source"]: row["failures"] for row in rows}
         pair, address = sources
         # A town hall shares one address: it gets room for many people's slips.
-        return counts.get(pair, 0) >= FAILURES_ALLOWED or counts.get(address, 0) >= 10 * FAILURES_ALLOWED
+        pair_count, address_count = counts.get(pair, 0), counts.get(address, 0)
+        return pair_count >= FAILURES_ALLOWED or address_count >= 10 * FAILURES_ALLOWED
 
     async def _note_failure(self, sources: tuple[str, str]) -> None:
         at = self._clock.now()
