@@ -1,0 +1,175 @@
+"""The life of a charging transaction as a fold: facts in any order, any number of times, one result.
+
+Every field is decided by the rank of the fact that told it, never by the order of arrival, so that
+duplicates, offline replays and swapped messages change nothing. Ended is terminal for the state; late facts
+still complete the registers. Nothing is ever refused: what cannot be trusted is named in `review`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from supervision.csms.model import Phase, TransactionFact
+
+POWER_MARGIN = 1.1  # meters and chargers may exceed their nominal power a little
+SLACK_WH = 100  # resolution of coarse meters over short charges
+
+
+class State(StrEnum):
+    """Open until an end was told."""
+
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class Doubt(StrEnum):
+    """Why a person must look before money is taken."""
+
+    START_MISSING = "start_missing"  # only later messages arrived: the row is reconstructed
+    NO_START_READING = "no_start_reading"
+    NO_STOP_READING = "no_stop_reading"  # the last periodic reading stands for the end
+    NO_READINGS = "no_readings"  # less than two readings of the counter: no energy
+    COUNTER_WENT_BACK = "counter_went_back"
+    IMPLAUSIBLE_ENERGY = "implausible_energy"  # more than the EVSE can deliver in the time
+    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - started though the badge was not accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingTransaction:
+    """All that is known of one charging transaction. Registers and energy in Wh."""
+
+    evse_id: int = 0
+    connector_id: int = 1
+    state: State = State.OPEN
+    started_at: datetime
+    started_received_at: datetime
+    stopped_at: datetime | None = None
+    stopped_received_at: datetime | None = None
+    id_token: str | None = None
+    charging_state: str | None = None
+    stop_reason: str | None = None
+    meter_start_wh: int | None = None
+    meter_stop_wh: int | None = None
+    meter_last_wh: int | None = None
+    energy_wh: int | None = None
+    review: str | None = None
+    start_told: bool = False
+    stop_register_told: bool = False
+    start_rank: int | None = None  # rank of the fact that told meter_start_wh
+    last_rank: int | None = None  # rank of the fact that told meter_last_wh
+    token_rank: int | None = None
+    state_rank: int | None = None  # rank of the fact that told charging_state
+
+
+def apply(
+    row: ChargingTransaction | None, fact: TransactionFact, *, max_power_w: float | None = None
+) -> ChargingTransaction:
+    """Fold one fact into the row (None: the first fact heard of)."""
+    told = _with_place(row or _blank(fact), fact)
+    told = _with_token(told, fact)
+    told = _with_registers(told, fact)
+    told = _with_phase(told, fact)
+    return judge(told, max_power_w=max_power_w)
+
+
+def fold(facts: Iterable[TransactionFact], *, max_power_w: float | None = None) -> ChargingTransaction | None:
+    """Fold all facts of one charging transaction."""
+    row: ChargingTransaction | None = None
+    for fact in facts:
+        row = apply(row, fact, max_power_w=max_power_w)
+    return row
+
+
+def _blank(fact: TransactionFact) -> ChargingTransaction:
+    return ChargingTransaction(started_at=fact.at, started_received_at=fact.received_at)
+
+
+def _with_place(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
+    """The EVSE may be told later than the start (2.0.1 E03); once told it stays."""
+    if row.evse_id != 0 or not fact.evse_id:
+        return row
+    return replace(row, evse_id=fact.evse_id, connector_id=fact.connector_id or 1)
+
+
+def _with_token(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
+    """The first badge told is the one that charges; a later one only stops."""
+    if fact.id_token is None or (row.token_rank is not None and row.token_rank <= fact.rank):
+        return row
+    return replace(row, id_token=fact.id_token, token_rank=fact.rank)
+
+
+def _with_registers(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
+    if fact.first_register_wh is not None and (row.start_rank is None or fact.rank < row.start_rank):
+        row = replace(row, meter_start_wh=fact.first_register_wh, start_rank=fact.rank)
+    if fact.last_register_wh is not None and (row.last_rank is None or fact.rank > row.last_rank):
+        row = replace(row, meter_last_wh=fact.last_register_wh, last_rank=fact.rank)
+    return row
+
+
+def _with_phase(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
+    if fact.phase is Phase.STARTED and not row.start_told:
+        row = replace(row, started_at=fact.at, started_received_at=fact.received_at, start_told=True)
+    elif not row.start_told and fact.at < row.started_at:
+        row = replace(row, started_at=fact.at, started_received_at=fact.received_at)
+    if fact.charging_state is not None and (row.state_rank is None or fact.rank >= row.state_rank):
+        row = replace(row, state_rank=fact.rank, charging_state=fact.charging_state)
+    if fact.phase is Phase.ENDED and row.state is State.OPEN:
+        row = replace(
+            row,
+            state=State.ENDED,
+            stopped_at=fact.at,
+            stopped_received_at=fact.received_at,
+            stop_reason=fact.stop_reason,
+            stop_register_told=fact.last_register_wh is not None,
+        )
+    return row
+
+
+def judge(row: ChargingTransaction, *, max_power_w: float | None) -> ChargingTransaction:
+    """Derive stop register, energy and doubts from what was told; idempotent."""
+    if row.state is State.OPEN:
+        return replace(row, review=None if row.start_told else Doubt.START_MISSING)
+    two_readings = row.meter_start_wh is not None and (
+        row.stop_register_told or (row.last_rank or 0) > (row.start_rank or 0)
+    )
+    stop_wh = row.meter_last_wh if two_readings or row.stop_register_told else None
+    energy_wh: int | None = None
+    if two_readings and stop_wh is not None and row.meter_start_wh is not None:
+        energy_wh = stop_wh - row.meter_start_wh
+    ended = replace(row, meter_stop_wh=stop_wh, energy_wh=None if (energy_wh or 0) < 0 else energy_wh)
+    doubts = _doubts(ended, gone_back=(energy_wh or 0) < 0, max_power_w=max_power_w)
+    return replace(ended, review=",".join(doubts) or None)
+
+
+def _doubts(row: ChargingTransaction, *, gone_back: bool, max_power_w: float | None) -> list[Doubt]:
+    checks = (
+        (Doubt.START_MISSING, not row.start_told),
+        (Doubt.NO_START_READING, row.start_told and row.meter_start_wh is None),
+        (Doubt.NO_STOP_READING, not row.stop_register_told),
+        (Doubt.COUNTER_WENT_BACK, gone_back),
+        (Doubt.NO_READINGS, row.energy_wh is None and not gone_back),
+        (Doubt.IMPLAUSIBLE_ENERGY, _implausible(row, max_power_w)),
+    )
+    return [doubt for doubt, present in checks if present]
+
+
+def _implausible(row: ChargingTransaction, max_power_w: float | None) -> bool:
+    """More energy than power times time allows (the lifetime-counter trap: 7 783 kWh on one bill).
+
+    The longer of the station's own duration and the server's is used: an offline station delivers the whole
+    charge in one second of ours, a station whose clock was set in between in one second of its own.
+    """
+    if (
+        max_power_w is None
+        or row.energy_wh is None
+        or row.stopped_at is None
+        or row.stopped_received_at is None
+    ):
+        return False
+    told = (row.stopped_at - row.started_at).total_seconds()
+    received = (row.stopped_received_at - row.started_received_at).total_seconds()
+    cap_wh = max_power_w * POWER_MARGIN * max(told, received, 0.0) / 3600 + SLACK_WH
+    return row.energy_wh > cap_wh

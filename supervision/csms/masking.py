@@ -1,0 +1,51 @@
+"""Secrets leave no trace in the journal of frames: keys, passwords and passwords inside URLs are masked."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+MASK = "***"
+_SUSPECT = re.compile(r"AuthorizationKey|assword|://[^\"\s]*@|\"vpn\"", re.IGNORECASE)
+_SECRET_NAMES = frozenset({"authorizationkey", "basicauthpassword"})
+_SECRET_FIELDS = frozenset({"password", "apnpassword", "basicauthpassword"})
+_VALUE_FIELDS = ("value", "attributeValue")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s\"]*:)[^@\s\"]+@")
+_BROKEN_VALUE = re.compile(
+    r'((?:AuthorizationKey|[Pp]assword)"[^}]*?"(?:value|attributeValue)"\s*:\s*")[^"]*'
+)
+
+
+def mask_frame(text: str) -> str:
+    """Return the frame with secrets masked; a frame without any is returned as it is."""
+    if _SUSPECT.search(text) is None:
+        return text
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return _URL_PASSWORD.sub(rf"\1{MASK}@", _BROKEN_VALUE.sub(rf"\1{MASK}", text))
+    return json.dumps(mask_payload(frame), ensure_ascii=False, separators=(",", ":"))
+
+
+def mask_payload(value: Any) -> Any:
+    """Return a copy of JSON values with secrets masked."""
+    if isinstance(value, dict):
+        masked = {key: _mask_field(key, item) for key, item in value.items()}
+        if _names_secret(value):
+            masked.update({field: MASK for field in _VALUE_FIELDS if field in masked})
+        return masked
+    if isinstance(value, list):
+        return [mask_payload(item) for item in value]
+    return _URL_PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+
+
+def _mask_field(key: str, item: Any) -> Any:
+    return MASK if key.casefold() in _SECRET_FIELDS and isinstance(item, str) else mask_payload(item)
+
+
+def _names_secret(value: dict[str, Any]) -> bool:
+    """Tell whether an object sets a secret: 1.6 {key, value}, 2.0.1 {variable: {name}, ...}."""
+    variable = value.get("variable")
+    name = value.get("key") or (variable.get("name") if isinstance(variable, dict) else None)
+    return isinstance(name, str) and name.casefold() in _SECRET_NAMES

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervision.csms.machine import ChargingTransaction, State, apply, fold
+from supervision.csms.model import RANK_OF_STOP, Phase, TransactionFact
+
+START = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
+
+
+def fact(phase: Phase, rank: int, minute: int, register_wh: int | None = None) -> TransactionFact:
+    at = START + timedelta(minutes=minute)
+    return TransactionFact(
+        phase=phase,
+        rank=rank,
+        at=at,
+        received_at=at,
+        evse_id=1,
+        id_token="04A1" if phase is Phase.STARTED else None,
+        first_register_wh=None if phase is Phase.ENDED else register_wh,
+        last_register_wh=register_wh,
+        stop_reason="EVDisconnected" if phase is Phase.ENDED else None,
+        charging_state="Charging" if phase is Phase.UPDATED else None,
+    )
+
+
+STARTED = fact(Phase.STARTED, 0, 0, 1000)
+UPDATED = fact(Phase.UPDATED, 1, 30, 3500)
+ENDED = fact(Phase.ENDED, RANK_OF_STOP, 60, 6000)
+
+
+def folded(*facts: TransactionFact, max_power_w: float | None = 22_000) -> ChargingTransaction:
+    row = fold(facts, max_power_w=max_power_w)
+    assert row is not None
+    return row
+
+
+def test_nothing_heard_is_no_charging_transaction() -> None:
+    assert fold([]) is None
+
+
+def test_a_start_opens_and_an_end_closes_with_stop_minus_start() -> None:
+    row = folded(STARTED, UPDATED, ENDED)
+    assert row == ChargingTransaction(
+        evse_id=1,
+        state=State.ENDED,
+        started_at=START,
+        started_received_at=START,
+        stopped_at=START + timedelta(hours=1),
+        stopped_received_at=START + timedelta(hours=1),
+        id_token="04A1",
+        charging_state="Charging",
+        stop_reason="EVDisconnected",
+        meter_start_wh=1000,
+        meter_stop_wh=6000,
+        meter_last_wh=6000,
+        energy_wh=5000,
+        review=None,
+        start_told=True,
+        stop_register_told=True,
+        start_rank=0,
+        last_rank=RANK_OF_STOP,
+        token_rank=0,
+        state_rank=1,
+    )
+
+
+def test_an_open_charging_transaction_has_a_last_reading_but_no_energy_yet() -> None:
+    row = folded(STARTED, UPDATED)
+    assert (row.state, row.meter_last_wh, row.meter_stop_wh, row.energy_wh) == (State.OPEN, 3500, None, None)
+
+
+@given(st.permutations([STARTED, UPDATED, fact(Phase.UPDATED, 2, 45, 4000), ENDED]))
+def test_the_order_of_arrival_changes_nothing(facts: list[TransactionFact]) -> None:
+    assert folded(*facts) == folded(STARTED, UPDATED, fact(Phase.UPDATED, 2, 45, 4000), ENDED)
+
+
+@given(st.lists(st.sampled_from([STARTED, UPDATED, ENDED]), min_size=1, max_size=12))
+def test_duplicates_change_nothing(facts: list[TransactionFact]) -> None:
+    once = sorted(set(facts), key=lambda one: one.rank)
+    assert folded(*facts) == folded(*once)
+
+
+def test_an_unknown_stop_is_reconstructed_for_review_without_energy() -> None:
+    row = folded(ENDED)
+    assert (row.state, row.meter_start_wh, row.meter_stop_wh, row.energy_wh) == (
+        State.ENDED,
+        None,
+        6000,
+        None,
+    )
+    assert row.review == "start_missing,no_readings"
+
+
+def test_a_late_start_completes_a_reconstructed_row() -> None:
+    row = apply(folded(ENDED), STARTED, max_power_w=22_000)
+    assert (row.state, row.energy_wh, row.review, row.id_token) == (State.ENDED, 5000, None, "04A1")
+
+
+def test_a_meter_value_after_the_end_never_reopens_nor_moves_the_final_register() -> None:
+    late = fact(Phase.UPDATED, 7, 90, 9000)
+    row = apply(folded(STARTED, ENDED), late, max_power_w=22_000)
+    assert (row.state, row.meter_stop_wh, row.energy_wh) == (State.ENDED, 6000, 5000)
+
+
+def test_an_end_without_register_uses_the_last_reading_and_says_so() -> None:
+    row = folded(STARTED, UPDATED, replace(ENDED, last_register_wh=None))
+    assert (row.meter_stop_wh, row.energy_wh, row.review) == (3500, 2500, "no_stop_reading")
+
+
+def test_one_reading_of_the_counter_gives_no_energy() -> None:
+    row = folded(STARTED, replace(ENDED, last_register_wh=None))
+    assert (row.meter_stop_wh, row.energy_wh, row.review) == (None, None, "no_stop_reading,no_readings")
+
+
+def test_a_start_without_register_gives_no_energy_from_the_lifetime_counter() -> None:
+    """The 7 783 kWh bill: meterStart missing, meterStop the counter of a whole life."""
+    row = folded(
+        replace(STARTED, first_register_wh=None, last_register_wh=None),
+        fact(Phase.ENDED, RANK_OF_STOP, 60, 7_783_000),
+    )
+    assert (row.energy_wh, row.review) == (None, "no_start_reading,no_readings")
+
+
+def test_a_counter_that_went_back_is_held_for_review() -> None:
+    row = folded(STARTED, fact(Phase.ENDED, RANK_OF_STOP, 60, 400))
+    assert (row.energy_wh, row.review) == (None, "counter_went_back")
+
+
+def test_more_energy_than_power_times_time_is_held_for_review() -> None:
+    row = folded(STARTED, fact(Phase.ENDED, RANK_OF_STOP, 60, 1000 + 24_301))
+    assert (row.energy_wh, row.review) == (24_301, "implausible_energy")
+    assert folded(STARTED, fact(Phase.ENDED, RANK_OF_STOP, 60, 1000 + 24_300)).review is None
+
+
+def test_an_offline_replay_is_judged_by_the_time_of_the_station() -> None:
+    received = START + timedelta(days=1)
+    row = folded(replace(STARTED, received_at=received), replace(ENDED, received_at=received))
+    assert (row.energy_wh, row.review) == (5000, None)
+
+
+def test_the_place_may_be_told_later() -> None:
+    row = folded(replace(STARTED, evse_id=None), replace(UPDATED, evse_id=2, connector_id=1), ENDED)
+    assert row.evse_id == 2
