@@ -1,0 +1,92 @@
+"""Fixtures of the whole suite: a clock that stands still, and both databases, migrated and empty."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from supervision.clock import FixedClock
+from supervision.store.db import Database
+from supervision.store.migrate import migrate
+from tests import postgres
+from tests.postgres import PostgresServer
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+def migrate_now(url: str) -> None:
+    """Migrate from a synchronous fixture; in a thread, so that no running loop is disturbed."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(migrate(url))).result()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """Return a clock that stands at 2026-11-21 08:00 UTC until it is moved."""
+    return FixedClock(NOW)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return one migrated file, copied for every test."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate_now(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Return a migrated SQLite database of this test's own."""
+    path = tmp_path / "supervision.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run PostgreSQL for the session; a machine without it fails the test and names the apt line."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """Return the name of one migrated database, cloned for every test."""
+    name = postgres_server.create()
+    migrate_now(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """Return a migrated PostgreSQL database of this test's own."""
+    name = postgres_server.create(template=postgres_template)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return a migrated, empty database; a test that asks for it runs on both kinds."""
+    kind = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    return str(request.getfixturevalue(kind))
+
+
+@pytest.fixture
+async def db(database_url: str, clock: FixedClock) -> AsyncIterator[Database]:
+    """Return the open database, on both kinds."""
+    async with Database.open(database_url, clock=clock) as database:
+        yield database
+
+
+@pytest.fixture
+async def sqlite_db(sqlite_url: str, clock: FixedClock) -> AsyncIterator[Database]:
+    """Return an open SQLite database, for tests whose subject is not the database."""
+    async with Database.open(sqlite_url, clock=clock) as database:
+        yield database
