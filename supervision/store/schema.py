@@ -288,6 +288,7 @@ frames = Table(
     Column("at", Instant, nullable=False),
     Column("direction", String(3), nullable=False),  # in | out
     Column("frame", Text, nullable=False),  # as on the wire, secrets masked
+    Column("problem", String),  # why it could not be read or used; None for a sound frame
     Index(None, "charging_station", "id"),
     Index(None, "at"),
     sqlite_autoincrement=True,
@@ -349,11 +350,17 @@ charging_transactions = Table(
     Column("meter_start_wh", BigInteger),
     Column("meter_stop_wh", BigInteger),
     Column("meter_last_wh", BigInteger),
-    Column("meter_last_at", Instant),
     Column("energy_wh", BigInteger),
     Column("stop_reason", String),
-    Column("last_seq_no", Integer),
+    Column("start_told", Boolean, nullable=False, default=False),
+    Column("stop_register_told", Boolean, nullable=False, default=False),
+    # Ranks of the messages that told a field (csms.machine): order of arrival decides nothing.
+    Column("start_rank", BigInteger),
+    Column("last_rank", BigInteger),
+    Column("token_rank", BigInteger),
+    Column("state_rank", BigInteger),
     Column("authorisation", String),  # status answered at the start
+    Column("parent", String),  # group of the badge, answered again to a repeated start
     Column("review", String),  # why a person must look before money is taken
     UniqueConstraint("charging_station", "natural_key"),
     UniqueConstraint("charging_station", "ocpp_transaction_id"),
