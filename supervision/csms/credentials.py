@@ -8,9 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-MIN_BYTES = 16  # OCPP 1.6 security whitepaper A00.FR.205; 2.0.1 asks 16-40 characters
-MAX_BYTES = 40
-
 
 def hash_password(salt: bytes, password: bytes) -> bytes:
     """Return what is stored of a station's password."""

@@ -1,0 +1,206 @@
+"""The `supervision` command. Exit 0 done, 1 refused or failed (the reason on stderr), 2 wrong usage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from click.shell_completion import get_completion_class
+
+from supervision import __version__
+from supervision.clock import SystemClock
+from supervision.kernel.errors import FieldError, Refused
+from supervision.settings import Settings, load
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(1)
+
+
+def _storage(command: F) -> F:
+    command = click.option(
+        "--data", envvar="SUPERVISION_DATA", help="Data directory.", metavar="DIR", default=None
+    )(command)
+    return click.option(
+        "--database",
+        envvar="SUPERVISION_DATABASE",
+        help="sqlite:///PATH or postgresql://...",
+        metavar="URL",
+        default=None,
+    )(command)
+
+
+def _settings(config: Path | None = None, **given: object) -> Settings:
+    try:
+        return load(config=config, **given)
+    except (FieldError, OSError, ValueError) as error:
+        _fail(str(error))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a use case; what it refuses becomes one line on stderr and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except (FieldError, OSError) as error:
+        _fail(str(error))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="supervision")
+def main() -> None:
+    """Run a service of shared electric cars: charging, booking, codes and bills in one process."""
+
+
+@main.command()
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file.")
+@_storage
+@click.option("--http", help="HOST:PORT of the web site and the API.", metavar="HOST:PORT")
+@click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
+@click.option("--single-port", is_flag=True, default=None, help="Charging stations use the web address.")
+def serve(config: Path | None, **given: object) -> None:
+    """Serve until SIGTERM; an empty database is migrated first."""
+    from supervision.app import run_server  # noqa: PLC0415 - slow import, only when serving
+
+    sys.exit(run_server(_settings(config, **given), SystemClock()))
+
+
+@main.command()
+@_storage
+@click.option("--speed", default=24.0, show_default=True, help="Demo seconds per second: 24 = a day an hour.")
+@click.option("--http", help="HOST:PORT of the web site.", metavar="HOST:PORT")
+@click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
+def demo(speed: float, **given: object) -> None:
+    """Serve five towns with emulated chargers, cars, key boxes and drivers, on fresh data."""
+    from supervision.demo import run_demo  # noqa: PLC0415 - slow import, only for the demo
+
+    sys.exit(run_demo(_settings(**given), speed=speed))
+
+
+@main.command()
+@_storage
+def migrate(**given: object) -> None:
+    """Bring the database to the newest schema."""
+    from supervision.store import migrate as store_migrate  # noqa: PLC0415 - slow import
+
+    settings = _settings(**given)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _run(store_migrate.migrate(settings.database_url))
+    click.echo(f"schema {store_migrate.head()}")
+
+
+@main.command("import")
+@_storage
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def import_file(file: click.utils.LazyFile, **given: object) -> None:
+    """Insert or update what one JSON document says; nothing is half imported."""
+    from supervision.app import open_database  # noqa: PLC0415 - slow import
+    from supervision.importing import import_document  # noqa: PLC0415 - slow import
+
+    settings, text = _settings(**given), file.read()
+
+    async def work() -> None:
+        async with open_database(settings, SystemClock()) as db:
+            summary = await import_document(db, SystemClock(), text)
+        click.echo(f"created {summary.created}, updated {summary.updated}, unchanged {summary.unchanged}")
+
+    _run(work())
+
+
+@main.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("create")
+@_storage
+@click.option("--email", required=True, help="The person the token speaks for.")
+@click.option("--scope", required=True, type=click.Choice(["admin", "manager", "driver"]))
+def token_create(email: str, scope: str, **given: object) -> None:
+    """Create an API token and print it once, as the last word."""
+    from supervision.accounts.model import Scope  # noqa: PLC0415 - slow import
+    from supervision.accounts.service import AccountsService  # noqa: PLC0415 - slow import
+    from supervision.app import open_database  # noqa: PLC0415 - slow import
+
+    settings = _settings(**given)
+
+    async def work() -> str | Refused:
+        async with open_database(settings, SystemClock()) as db:
+            return await AccountsService(db, SystemClock()).create_token(email, Scope(scope))
+
+    made = _run(work())
+    if isinstance(made, Refused):
+        _fail(f"nobody has the mail address {email}")
+    click.echo(made)
+
+
+def _pure(name: str, load_run: Callable[[], Callable[[str], str]], text: str) -> None:
+    try:
+        click.echo(load_run()(text))
+    except FieldError as error:
+        _fail(f"{name}: {error}")
+
+
+@main.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def plan(file: click.utils.LazyFile) -> None:
+    """Read a planning problem (FILE or -), print the charging plan as JSON."""
+
+    def run() -> Callable[[str], str]:
+        from supervision.charging.problem import run  # noqa: PLC0415 - slow import
+
+        return run
+
+    _pure("problem", run, file.read())
+
+
+@main.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def quote(file: click.utils.LazyFile) -> None:
+    """Read a tariff and a trip (FILE or -), print priced lines and the total as JSON."""
+
+    def run() -> Callable[[str], str]:
+        from supervision.billing.quote import run  # noqa: PLC0415 - slow import
+
+        return run
+
+    _pure("quote", run, file.read())
+
+
+@main.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def settle(file: click.utils.LazyFile) -> None:
+    """Read a group's period (FILE or -), print shares, balances and transfers as JSON."""
+
+    def run() -> Callable[[str], str]:
+        from supervision.sharing.settle import run  # noqa: PLC0415 - slow import
+
+        return run
+
+    _pure("period", run, file.read())
+
+
+@main.command()
+def openapi() -> None:
+    """Print the description of the HTTP API (OpenAPI 3.1)."""
+    from supervision.web.api.openapi import document  # noqa: PLC0415 - slow import
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell."""
+    kind = get_completion_class(shell)
+    if kind is None:
+        _fail(f"no completion for {shell}")
+    click.echo(kind(main, {}, "supervision", "_SUPERVISION_COMPLETE").source())
