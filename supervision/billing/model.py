@@ -51,7 +51,7 @@ class CancelPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Tariff:
-    """Prices of a community from a local date on; defaults are the seed's figures (C12, C13, C17, C28)."""
+    """Prices of a community from a local date on; defaults are the seed's figures (C12-C17, C28, C30)."""
 
     hour_cents: int
     km_cents: int = 0
@@ -71,6 +71,7 @@ class Tariff:
     excess_buyback_day_cents: int = 760
     excess_buyback_day: BuybackDay = "started_24h"
     cancel: CancelPolicy = field(default_factory=CancelPolicy)
+    payment_delay_h: int = 24
     vat_rate: Decimal = Decimal("0.20")
     currency: str = "EUR"
     valid_from: date = date.min

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from supervision.billing.model import Line, Quote
+from supervision.billing.model import Line, Quote, VatShare
 from supervision.billing.pricing import price
 from supervision.billing.tariff import parse_tariff, parse_trip
 from supervision.kernel.reading import Fields, read_json
@@ -26,15 +26,17 @@ def quote_document(quote: Quote) -> dict[str, object]:
         "lines": [line_document(line) for line in quote.lines],
         "total_cents": quote.total_cents,
         "fee_cents": quote.fee_cents,
-        "vat": [
-            {
-                "vat_rate": str(share.vat_rate),
-                "net_cents": share.net_cents,
-                "vat_cents": share.vat_cents,
-                "gross_cents": share.gross_cents,
-            }
-            for share in quote.vat
-        ],
+        "vat": [vat_document(share) for share in quote.vat],
+    }
+
+
+def vat_document(share: VatShare) -> dict[str, object]:
+    """JSON-ready values of the tax of one rate."""
+    return {
+        "vat_rate": str(share.vat_rate),
+        "net_cents": share.net_cents,
+        "vat_cents": share.vat_cents,
+        "gross_cents": share.gross_cents,
     }
 
 

@@ -93,6 +93,7 @@ TARIFF: Mapping[str, Getter] = {
     "excess_buyback_day_cents": _cents,
     "excess_buyback_day": _word(*BUYBACK_DAYS),
     "cancel": _cancel,
+    "payment_delay_h": partial(Fields.integer, at_least=0, at_most=31 * 24),
     "vat_rate": partial(Fields.decimal, at_most=Decimal(1)),
     "currency": _word("EUR"),
 }
