@@ -1,0 +1,1 @@
+"""The demo: a whole service on invented data, with a clock that runs fast."""
