@@ -1,15 +1,20 @@
-"""Every statement on a tenant's table names the tenant; forgetting it is an error, not an empty filter."""
+"""Every statement on a tenant's table names the tenant; forgetting it is an error, not an empty filter.
+
+A table with an `organisation_id` column is a tenant's. In each SELECT, UPDATE or DELETE, however deep it is
+nested, every such source must be tied to the tenant by conditions that always hold (joined by AND): by
+comparing its column with the tenant's id, or with the column of a source that is tied already.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, Delete, Insert, Table, Update
-from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.elements import BinaryExpression, ClauseElement
-from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy import Alias, BindParameter, Column, Delete, Insert, Select, Table, TextClause, Update
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseElement, Grouping, Label
+from sqlalchemy.sql.selectable import FromClause, Join
 
 TENANT_COLUMN = "organisation_id"
 
@@ -37,61 +42,181 @@ def check(statement: ClauseElement, tenant: Tenant, rows: Iterable[Mapping[str, 
     """Raise MissingTenantError unless `statement` (and every inserted row) stays inside `tenant`."""
     if isinstance(tenant, AcrossTenants):
         return
+    if isinstance(statement, TextClause):
+        raise MissingTenantError(f"text cannot be checked, write it as an expression: {statement}")
     if isinstance(statement, Insert):
-        _check_rows(statement, tenant, rows)
-    target = statement.table if isinstance(statement, Insert) else None
-    compared = _compared_sources(statement, tenant)
-    for source in _tenant_sources(statement):
-        if source is not target and source not in compared:
-            raise MissingTenantError(f"no comparison of {source}.{TENANT_COLUMN} in: {statement}")
+        _check_insert(statement, tenant, rows)
+    if isinstance(statement, Update):
+        _check_values(statement, tenant, statement._values or {}, *rows)
+    if isinstance(statement, Update | Delete | Select):
+        _check_scope(statement, tenant, frozenset())
+    else:
+        _check_nested(statement, tenant, frozenset())
 
 
-def _check_rows(statement: Insert, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    if not isinstance(statement.table, Table) or TENANT_COLUMN not in statement.table.c:
+# --- what is written ----------------------------------------------------------------------------------
+
+
+def _check_insert(statement: Insert, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    if TENANT_COLUMN not in statement.table.c:
         return
-    given = [row.get(TENANT_COLUMN) for row in rows] or [_inserted_tenant(statement)]
-    if any(value != tenant for value in given):
-        raise MissingTenantError(f"insert into {statement.table.name} for another tenant than {tenant!r}")
+    if statement.select is not None:
+        _check_copied(statement, tenant)
+    else:
+        written = [*rows, *_given_rows(statement)] or [{}]
+        if any(_tenant_in(row) != tenant for row in written):
+            raise MissingTenantError(f"insert into {statement.table} for another tenant than {tenant!r}")
+    _check_conflict(statement, tenant)
 
 
-def _inserted_tenant(statement: Insert) -> object:
-    values: Mapping[Any, Any] = getattr(statement, "_values", None) or {}
-    for column, value in values.items():
+def _given_rows(statement: Insert) -> list[Mapping[Any, Any]]:
+    several: list[Any] = [row for group in statement._multi_values for row in group]
+    return several or ([statement._values] if statement._values else [])
+
+
+def _tenant_in(row: Mapping[Any, Any]) -> object:
+    for column, value in row.items():
         if getattr(column, "name", column) == TENANT_COLUMN:
-            return value.value if isinstance(value, BindParameter) else value
+            return value.effective_value if isinstance(value, BindParameter) else value
     return None
 
 
-def _tenant_sources(statement: ClauseElement) -> set[FromClause]:
-    found: set[FromClause] = set()
-    for element in visitors.iterate(statement):
-        if isinstance(element, Column) and element.table is not None:
-            found.add(element.table)
-        elif isinstance(element, Table):
-            found.add(element)
-    if isinstance(statement, Update | Delete | Insert):
-        found.add(statement.table)
-    # An alias is a source of its own; the table under it is then not.
-    aliased = {getattr(source, "element", None) for source in found}
-    return {
-        source
-        for source in found
-        if TENANT_COLUMN in source.c and source not in aliased and _is_stored(source)
-    }
+def _check_copied(statement: Insert, tenant: str) -> None:
+    """INSERT ... SELECT: the tenant's column is copied from a checked source or is the tenant's id."""
+    source = statement.select
+    names = list(statement._select_names or ())
+    if TENANT_COLUMN in names and isinstance(source, Select):
+        copied = list(source.selected_columns)[names.index(TENANT_COLUMN)]
+        value = copied.element if isinstance(copied, Label) else copied
+        if isinstance(value, BindParameter) and value.effective_value == tenant:
+            return
+        if isinstance(value, Column) and value.name == TENANT_COLUMN:
+            return
+    raise MissingTenantError(f"insert into {statement.table} without the organisation of {tenant!r}")
 
 
-def _is_stored(source: FromClause) -> bool:
-    return isinstance(source, Table) or isinstance(getattr(source, "element", None), Table)
+def _check_conflict(statement: Insert, tenant: str) -> None:
+    """ON CONFLICT DO UPDATE must not change the row of another tenant that bears the same id."""
+    clause: Any = statement._post_values_clause
+    changes = getattr(clause, "update_values_to_set", None)
+    if changes is None:
+        return
+    _check_values(statement, tenant, changes)
+    keys = {getattr(key, "name", key) for key in clause.inferred_target_elements or ()}
+    tie = _Ties()
+    tie.learn(clause.update_whereclause, tenant, None)
+    if TENANT_COLUMN not in keys and statement.table not in tie.tied:
+        raise MissingTenantError(f"upsert into {statement.table} may change another tenant's row: add where=")
 
 
-def _compared_sources(statement: ClauseElement, tenant: str) -> set[FromClause]:
-    compared: set[FromClause] = set()
-    for element in visitors.iterate(statement):
-        if isinstance(element, BinaryExpression) and element.operator is operators.eq:
-            sides = (element.left, element.right)
-            columns = [s for s in sides if isinstance(s, Column) and s.name == TENANT_COLUMN]
-            binds = [s for s in sides if isinstance(s, BindParameter)]
-            if columns and binds and binds[0].value != tenant:
-                raise MissingTenantError(f"{columns[0]} is compared with another tenant than {tenant!r}")
-            compared.update(column.table for column in columns)
-    return compared
+def _check_values(statement: Update | Insert, tenant: str, *rows: Mapping[Any, Any]) -> None:
+    for row in rows:
+        if any(getattr(column, "name", column) == TENANT_COLUMN for column in row) and (
+            _tenant_in(row) != tenant
+        ):
+            raise MissingTenantError(f"{statement.table} would be given to another tenant than {tenant!r}")
+
+
+# --- what is read or chosen ---------------------------------------------------------------------------
+
+
+@dataclass
+class _Ties:
+    """Which sources are tied to the tenant, and which become so through another."""
+
+    tied: set[FromClause] = field(default_factory=set)
+    through: list[tuple[FromClause, FromClause]] = field(default_factory=list)
+
+    def learn(self, condition: ClauseElement | None, tenant: str, only: set[FromClause] | None) -> None:
+        """Take in a condition that always holds; an outer join's speaks only for the sources `only`."""
+        for part in _conjuncts(condition):
+            if not isinstance(part, BinaryExpression) or part.operator is not operators.eq:
+                continue
+            sides = (part.left, part.right)
+            sources = [side.table for side in sides if _is_tenant_column(side)]
+            values = [side.effective_value for side in sides if isinstance(side, BindParameter)]
+            if sources and any(value != tenant for value in values):
+                raise MissingTenantError(f"{part} compares with another tenant than {tenant!r}")
+            if len(sources) == 2:  # noqa: PLR2004 - one column equals the other
+                self.through += [(a, b) for a, b in (sources, sources[::-1]) if only is None or b in only]
+            elif values:
+                self.tied.update(source for source in sources if only is None or source in only)
+
+    def spread(self) -> set[FromClause]:
+        """Follow the equalities between columns until nothing more becomes tied."""
+        while fresh := {b for a, b in self.through if a in self.tied} - self.tied:
+            self.tied |= fresh
+        return self.tied
+
+
+def _is_tenant_column(side: object) -> bool:
+    return isinstance(side, Column) and side.name == TENANT_COLUMN
+
+
+def _conjuncts(condition: Any) -> Iterator[ClauseElement]:
+    if isinstance(condition, Grouping):
+        yield from _conjuncts(condition.element)
+    elif isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
+        for part in condition.clauses:
+            yield from _conjuncts(part)
+    elif condition is not None:
+        yield condition
+
+
+def _check_scope(statement: Select[Any] | Update | Delete, tenant: str, outer: frozenset[FromClause]) -> None:
+    """Check one SELECT, UPDATE or DELETE, then those nested in it; `outer` sources are checked already."""
+    ties = _Ties()
+    ties.learn(statement.whereclause, tenant, None)
+    own: set[FromClause] = set()
+    for source in _sources_named(statement):
+        own |= _take_in(source, ties, tenant)
+    correlated = own & outer
+    if correlated == own and not getattr(statement, "_correlate", ()):
+        correlated = set()  # SQL correlates nothing when nothing would be left to select from
+    ties.tied |= correlated | {source for source in own if not isinstance(source, Table | Alias)}
+    tied = ties.spread()
+    for source in own:
+        if _is_guarded(source) and source not in tied:
+            raise MissingTenantError(f"no comparison of {source}.{TENANT_COLUMN} in: {statement}")
+    _check_nested(statement, tenant, outer | own)
+
+
+def _sources_named(statement: Select[Any] | Update | Delete) -> list[FromClause]:
+    if isinstance(statement, Select):
+        return list(statement.get_final_froms())
+    # UPDATE ... FROM: every table its conditions mention takes part.
+    where = () if statement.whereclause is None else _columns(statement.whereclause)
+    mentioned = {column.table for column in where if column.table is not None}
+    return [statement.table, *(mentioned - {statement.table})]
+
+
+def _columns(element: ClauseElement) -> Iterator[Column[Any]]:
+    if isinstance(element, Column):
+        yield element
+    for child in element.get_children():
+        if not isinstance(child, Select) and isinstance(child, ClauseElement):
+            yield from _columns(child)
+
+
+def _take_in(source: FromClause, ties: _Ties, tenant: str) -> set[FromClause]:
+    """Return the single sources under joins, learning from the joins' conditions."""
+    if not isinstance(source, Join):
+        return {source}
+    left = _take_in(source.left, ties, tenant)
+    right = _take_in(source.right, ties, tenant)
+    speaks_for = set() if source.full else right if source.isouter else None
+    ties.learn(source.onclause, tenant, speaks_for)
+    return left | right
+
+
+def _is_guarded(source: FromClause) -> bool:
+    stored = source.element if isinstance(source, Alias) else source
+    return isinstance(stored, Table) and TENANT_COLUMN in stored.c
+
+
+def _check_nested(element: ClauseElement, tenant: str, outer: frozenset[FromClause]) -> None:
+    for child in element.get_children():
+        if isinstance(child, Select):
+            _check_scope(child, tenant, outer)
+        elif isinstance(child, ClauseElement):
+            _check_nested(child, tenant, outer)
