@@ -23,6 +23,7 @@ EARLY_RETURNS: tuple[str, ...] = ("planned", "returned")
 BUYBACK_DAYS: tuple[str, ...] = ("started_24h", "calendar_day")
 OUTCOMES: tuple[str, ...] = ("returned", "cancelled", "no_show")
 
+NORMAL_VAT_RATE = Decimal("0.20")
 DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 
 
@@ -72,11 +73,17 @@ class Tariff:
     excess_buyback_day: BuybackDay = "started_24h"
     cancel: CancelPolicy = field(default_factory=CancelPolicy)
     payment_delay_h: int = 24
-    vat_rate: Decimal = Decimal("0.20")
+    vat_rate: Decimal | None = None  # None: the seller's
     currency: str = "EUR"
-    valid_from: date = date.min
+    valid_from: date | None = None
     id: str = ""
+    name: str = ""
     community: str = ""
+
+    @property
+    def usual_vat_rate(self) -> Decimal:
+        """VAT rate of the lines: the tariff's own, or the normal one until the seller's is known."""
+        return NORMAL_VAT_RATE if self.vat_rate is None else self.vat_rate
 
 
 @dataclass(frozen=True, kw_only=True)

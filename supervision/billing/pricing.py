@@ -69,7 +69,7 @@ def _line(
         unit=unit,
         unit_cents=unit_cents,
         amount_cents=round_cents(Fraction(quantity) * unit_cents),
-        vat_rate=tariff.vat_rate,
+        vat_rate=tariff.usual_vat_rate,
         params=params,
     )
 

@@ -73,6 +73,7 @@ CANCEL: Mapping[str, Getter] = {
 }
 TARIFF: Mapping[str, Getter] = {
     "id": Fields.text,
+    "name": Fields.text,
     "community": Fields.text,
     "valid_from": Fields.local_date,
     "hour_cents": _cents,
@@ -160,8 +161,8 @@ def tariff_document(tariff: Tariff) -> dict[str, object]:
         "no_show_percent": str(tariff.cancel.no_show_percent),
         "fee_on": sorted(tariff.cancel.fee_on),
     }
-    document["valid_from"] = tariff.valid_from.isoformat()
-    document["vat_rate"] = str(tariff.vat_rate)
+    document["valid_from"] = tariff.valid_from and tariff.valid_from.isoformat()
+    document["vat_rate"] = None if tariff.vat_rate is None else str(tariff.vat_rate)
     document["subscription_discount_percent"] = str(tariff.subscription_discount_percent)
     return {name: value for name, value in document.items() if value not in (None, "")}
 
@@ -169,5 +170,7 @@ def tariff_document(tariff: Tariff) -> dict[str, object]:
 def tariff_at(versions: Iterable[Tariff], start_at: datetime, zone: ZoneInfo) -> Tariff | None:
     """The version that holds on the local day of `start_at`: the latest `valid_from` not after it (C12)."""
     day = start_at.astimezone(zone).date()
-    valid = [tariff for tariff in versions if tariff.valid_from <= day]
-    return max(valid, key=lambda tariff: tariff.valid_from, default=None)
+    valid = [
+        (tariff.valid_from, tariff) for tariff in versions if tariff.valid_from and tariff.valid_from <= day
+    ]
+    return max(valid, key=lambda version: version[0], default=(None, None))[1]

@@ -663,13 +663,45 @@ payments = Table(
     Column("provider", String, nullable=False),
     Column("provider_reference", String),
     Column("amount_cents", Integer, nullable=False),
-    Column("state", String, nullable=False),  # due | asked | paid | declined
+    Column("state", String, nullable=False),  # billing.payment.PaymentState
     Column("due_at", Instant, nullable=False),
     Column("asked_at", Instant),
     Column("settled_at", Instant),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("fee_cents", Integer),  # what the card provider really took (C14)
     Column("detail", String),
     Index(None, "state", "due_at"),
+)
+
+offline_cards = Table(  # which card the offline payment provider sees; no row: a card that works
+    "offline_cards",
+    metadata,
+    Column("organisation_id", String, ForeignKey("organisations.id"), primary_key=True),
+    Column("customer", String, primary_key=True),
+    Column("card", String, nullable=False),
+)
+
+offline_payments = Table(  # what a card provider would have been asked, and what it would have done
+    "offline_payments",
+    metadata,
+    Column("reference", String, primary_key=True),
+    _tenant(),
+    Column("key", String, nullable=False),  # idempotency key of the first call
+    Column("customer", String, nullable=False),
+    Column("amount_cents", Integer, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("capture", String, nullable=False),  # automatic | manual
+    Column("state", String, nullable=False),  # billing.providers.payment.IntentState
+    Column("captured_cents", Integer, nullable=False, default=0),
+    Column("refunded_cents", Integer, nullable=False, default=0),
+    Column("fee_cents", Integer, nullable=False, default=0),
+    Column("decline_code", String),
+    Column("created_at", Instant, nullable=False),
+    Column("capture_before", Instant),
+    Column("calls", JSON, nullable=False),  # every later call: key, action, amount_cents, at
+    UniqueConstraint("organisation_id", "key"),
+    Index(None, "organisation_id", "created_at"),
 )
 
 # --- notify -----------------------------------------------------------------------------------------
