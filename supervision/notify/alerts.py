@@ -1,0 +1,215 @@
+"""Alerts for the people who run the service: one line per cause, opened once, closed when it is over.
+
+`cause` names what is wrong (``late:BOOKING``), so that the same trouble never opens a second line and
+an event seen twice changes nothing. Texts are made by the portal from `kind` and `params`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from supervision.booking.model import BookingStatus
+from supervision.clock import Clock
+from supervision.kernel.events import (
+    BookingCancelled,
+    BookingLate,
+    BookingMoved,
+    BookingReturned,
+    ChargingLimitDiffers,
+    ChargingStationConnected,
+    Event,
+    EvseStatusChanged,
+)
+from supervision.store.db import Database, Reader, Tx, across_tenants
+from supervision.store.outbox import Consumer, Delivery
+from supervision.store.schema import alerts, bookings, charging_stations, outbox_deliveries
+
+OFFLINE_AFTER = timedelta(minutes=10)
+
+LATE, OFFLINE, FAULTED, DISOBEYS, UNDELIVERED = "late", "offline", "faulted", "disobeys", "undelivered"
+_SEVERITY = {LATE: "high", OFFLINE: "medium", FAULTED: "high", DISOBEYS: "medium", UNDELIVERED: "medium"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One trouble, as the inbox shows it."""
+
+    id: int
+    organisation_id: str
+    station_id: str | None
+    kind: str
+    cause: str
+    severity: str  # high | medium | info
+    params: Mapping[str, Any]
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
+class AlertService:
+    """Opens and closes alerts from events and from a sweep."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def consumer(self) -> Consumer:
+        """Return the outbox consumer."""
+        wanted: tuple[type[Event], ...] = (
+            BookingLate,
+            BookingReturned,
+            BookingCancelled,
+            BookingMoved,
+            ChargingLimitDiffers,
+            ChargingStationConnected,
+            EvseStatusChanged,
+        )
+        return Consumer("alerts", wanted, self._handle)
+
+    async def open_alerts(self, reader: Reader, organisation_id: str) -> list[Alert]:
+        """Return the open alerts: gravest first, then oldest."""
+        rows = await reader.all(
+            select(alerts)
+            .where(alerts.c.organisation_id == organisation_id, alerts.c.closed_at.is_(None))
+            .order_by(alerts.c.opened_at, alerts.c.id)
+        )
+        ranks = {"high": 0, "medium": 1, "info": 2}
+        return [_alert(row) for row in sorted(rows, key=lambda row: ranks.get(row["severity"], 3))]
+
+    async def acknowledge(self, organisation_id: str, alert_id: int, person_id: str) -> bool:
+        """Note who takes care; False when there is no such open alert."""
+        statement = (
+            update(alerts)
+            .where(
+                alerts.c.organisation_id == organisation_id,
+                alerts.c.id == alert_id,
+                alerts.c.closed_at.is_(None),
+                alerts.c.acknowledged_at.is_(None),
+            )
+            .values(acknowledged_at=self._clock.now(), acknowledged_by=person_id)
+        )
+
+        async def unit(tx: Tx) -> bool:
+            tx.touch(f"alerts:{organisation_id}")
+            return await tx.execute(statement) == 1
+
+        return await self._db.write(organisation_id, unit)
+
+    async def sweep(self) -> None:
+        """Open alerts for stations silent too long and for deliveries that were given up."""
+
+        async def unit(tx: Tx) -> None:
+            await self._sweep_offline(tx)
+            await self._sweep_undelivered(tx)
+
+        await self._db.write(across_tenants("every organisation's stations are watched"), unit)
+
+    async def _sweep_offline(self, tx: Tx) -> None:
+        gone_before = self._clock.now() - OFFLINE_AFTER
+        table = charging_stations
+        rows = await tx.all(
+            select(table).where(
+                table.c.disconnected_at <= gone_before,
+                (table.c.connected_at.is_(None)) | (table.c.connected_at < table.c.disconnected_at),
+            )
+        )
+        for row in rows:
+            facts = {"charging_station": row["identity"], "since": row["disconnected_at"].isoformat()}
+            await self._open(tx, row, OFFLINE, f"offline:{row['identity']}", facts)
+
+    async def _sweep_undelivered(self, tx: Tx) -> None:
+        table = outbox_deliveries
+        for row in await tx.all(select(table).where(table.c.state == "dead").limit(50)):
+            facts = {"consumer": row["consumer"], "error": row["error"]}
+            await self._open(tx, {**row, "station_id": None}, UNDELIVERED, f"undelivered:{row['id']}", facts)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        event = delivery.event
+
+        async def unit(tx: Tx) -> None:
+            match event:
+                case BookingLate():
+                    await self._open_late(tx, event)
+                case BookingReturned() | BookingCancelled() | BookingMoved():
+                    await self._close(tx, event, f"late:{event.booking_id}")
+                case ChargingStationConnected():
+                    await self._close(tx, event, f"offline:{event.charging_station}")
+                case EvseStatusChanged():
+                    await self._follow_fault(tx, event)
+                case ChargingLimitDiffers():
+                    place = f"{event.charging_station}/{event.evse_id}"
+                    facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
+                    await self._open(tx, vars(event), DISOBEYS, f"disobeys:{place}", facts)
+
+        await self._db.write(event.organisation_id, unit)
+
+    async def _open_late(self, tx: Tx, event: BookingLate) -> None:
+        row = await tx.first(
+            select(bookings.c.status, bookings.c.end_at, bookings.c.driver_id).where(
+                bookings.c.organisation_id == event.organisation_id, bookings.c.id == event.booking_id
+            )
+        )
+        if row is None or row["status"] != BookingStatus.ACTIVE:
+            return
+        facts = {
+            "booking": event.booking_id,
+            "vehicle": event.vehicle_id,
+            "driver": row["driver_id"],
+            "end_at": row["end_at"].isoformat(),
+        }
+        await self._open(tx, vars(event), LATE, f"late:{event.booking_id}", facts)
+
+    async def _follow_fault(self, tx: Tx, event: EvseStatusChanged) -> None:
+        cause = f"faulted:{event.charging_station}/{event.evse_id}"
+        if event.status != "Faulted":
+            await self._close(tx, event, cause)
+            return
+        facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
+        await self._open(tx, vars(event), FAULTED, cause, facts)
+
+    async def _open(
+        self, tx: Tx, about: Mapping[str, Any], kind: str, cause: str, params: Mapping[str, Any]
+    ) -> None:
+        organisation_id = str(about["organisation_id"])
+        same = (alerts.c.organisation_id == organisation_id, alerts.c.cause == cause)
+        # A given-up delivery stays given up: its alert, once closed by a person, is not opened again.
+        repeats = select(alerts.c.id).where(*same)
+        if kind != UNDELIVERED:
+            repeats = repeats.where(alerts.c.closed_at.is_(None))
+        if await tx.scalar(repeats) is not None:
+            return
+        await tx.execute(
+            insert(alerts).values(
+                organisation_id=organisation_id,
+                station_id=about.get("station_id"),
+                kind=kind,
+                cause=cause,
+                severity=_SEVERITY[kind],
+                params=dict(params),
+                opened_at=self._clock.now(),
+            )
+        )
+        tx.touch(f"alerts:{organisation_id}")
+
+    async def _close(self, tx: Tx, event: Event, cause: str) -> None:
+        closed = await tx.execute(
+            update(alerts)
+            .where(
+                alerts.c.organisation_id == event.organisation_id,
+                alerts.c.cause == cause,
+                alerts.c.closed_at.is_(None),
+            )
+            .values(closed_at=self._clock.now())
+        )
+        if closed:
+            tx.touch(f"alerts:{event.organisation_id}")
+
+
+def _alert(row: Mapping[str, Any]) -> Alert:
+    names: Sequence[str] = tuple(Alert.__dataclass_fields__)
+    return Alert(**{name: row[name] for name in names})
