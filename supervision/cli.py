@@ -68,7 +68,7 @@ def main() -> None:
 @click.option("--single-port", is_flag=True, default=None, help="Charging stations use the web address.")
 def serve(config: Path | None, **given: object) -> None:
     """Serve until SIGTERM; an empty database is migrated first."""
-    from supervision.app import run_server  # noqa: PLC0415 - slow import, only when serving
+    from supervision.app import run_server
 
     sys.exit(run_server(_settings(config, **given), SystemClock()))
 
@@ -80,7 +80,7 @@ def serve(config: Path | None, **given: object) -> None:
 @click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
 def demo(speed: float, **given: object) -> None:
     """Serve five towns with emulated chargers, cars, key boxes and drivers, on fresh data."""
-    from supervision.demo import run_demo  # noqa: PLC0415 - slow import, only for the demo
+    from supervision.demo import run_demo
 
     sys.exit(run_demo(_settings(**given), speed=speed))
 
@@ -89,7 +89,7 @@ def demo(speed: float, **given: object) -> None:
 @_storage
 def migrate(**given: object) -> None:
     """Bring the database to the newest schema."""
-    from supervision.store import migrate as store_migrate  # noqa: PLC0415 - slow import
+    from supervision.store import migrate as store_migrate
 
     settings = _settings(**given)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -102,8 +102,8 @@ def migrate(**given: object) -> None:
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 def import_file(file: click.utils.LazyFile, **given: object) -> None:
     """Insert or update what one JSON document says; nothing is half imported."""
-    from supervision.app import open_database  # noqa: PLC0415 - slow import
-    from supervision.importing import import_document  # noqa: PLC0415 - slow import
+    from supervision.app import open_database
+    from supervision.importing import import_document
 
     settings, text = _settings(**given), file.read()
 
@@ -126,9 +126,9 @@ def token() -> None:
 @click.option("--scope", required=True, type=click.Choice(["admin", "manager", "driver"]))
 def token_create(email: str, scope: str, **given: object) -> None:
     """Create an API token and print it once, as the last word."""
-    from supervision.accounts.model import Scope  # noqa: PLC0415 - slow import
-    from supervision.accounts.service import AccountsService  # noqa: PLC0415 - slow import
-    from supervision.app import open_database  # noqa: PLC0415 - slow import
+    from supervision.accounts.model import Scope
+    from supervision.accounts.service import AccountsService
+    from supervision.app import open_database
 
     settings = _settings(**given)
 
@@ -155,7 +155,7 @@ def plan(file: click.utils.LazyFile) -> None:
     """Read a planning problem (FILE or -), print the charging plan as JSON."""
 
     def run() -> Callable[[str], str]:
-        from supervision.charging.problem import run  # noqa: PLC0415 - slow import
+        from supervision.charging.problem import run
 
         return run
 
@@ -168,7 +168,7 @@ def quote(file: click.utils.LazyFile) -> None:
     """Read a tariff and a trip (FILE or -), print priced lines and the total as JSON."""
 
     def run() -> Callable[[str], str]:
-        from supervision.billing.quote import run  # noqa: PLC0415 - slow import
+        from supervision.billing.quote import run
 
         return run
 
@@ -181,7 +181,7 @@ def settle(file: click.utils.LazyFile) -> None:
     """Read a group's period (FILE or -), print shares, balances and transfers as JSON."""
 
     def run() -> Callable[[str], str]:
-        from supervision.sharing.settle import run  # noqa: PLC0415 - slow import
+        from supervision.sharing.settle import run
 
         return run
 
@@ -191,7 +191,7 @@ def settle(file: click.utils.LazyFile) -> None:
 @main.command()
 def openapi() -> None:
     """Print the description of the HTTP API (OpenAPI 3.1)."""
-    from supervision.web.api.openapi import document  # noqa: PLC0415 - slow import
+    from supervision.web.api.openapi import document
 
     click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
 
