@@ -1,0 +1,190 @@
+"""The websocket of a station: opening it, one outstanding CALL, and how long to wait before trying again."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from chargepoint_emulator.wire import (
+    CALL,
+    CALLERROR,
+    SPELLING_16,
+    Answer,
+    Frame,
+    JsonObject,
+    RpcError,
+    call_text,
+    error_text,
+    read_frame,
+    result_text,
+)
+
+MAX_FRAME_BYTES = 1 << 20
+
+
+class LinkClosedError(Exception):
+    """The connection is gone; a pending CALL has no answer."""
+
+
+class CallRefusedError(Exception):
+    """The CALL was answered by a CALLERROR, or not in time; the text says which."""
+
+
+class CannotConnectError(Exception):
+    """The connection could not be opened; the text says why, without any secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawFrame:
+    """A frame as it went over the wire."""
+
+    sent: bool
+    text: str
+
+
+class Backoff:
+    """Waiting times that double from ``first_s`` to ``most_s``, each shortened by chance."""
+
+    def __init__(self, *, first_s: float, most_s: float, chance: random.Random) -> None:
+        """Start with the first."""
+        self._first_s, self._most_s, self._chance = first_s, most_s, chance
+        self._attempts = 0
+
+    def next_s(self) -> float:
+        """Return the next waiting time."""
+        full_s = min(self._most_s, self._first_s * 2.0 ** min(self._attempts, 30))
+        self._attempts += 1
+        return full_s * (0.5 + 0.5 * self._chance.random())
+
+    def reset(self) -> None:
+        """Start again after a success."""
+        self._attempts = 0
+
+
+class Link:
+    """An open connection that speaks OCPP-J."""
+
+    def __init__(self, socket: ClientConnection, *, frames: deque[RawFrame], call_timeout_s: float) -> None:
+        """Wrap a socket; what goes over it is noted in ``frames``."""
+        self._socket = socket
+        self._frames = frames
+        self._call_timeout_s = call_timeout_s
+        self._pending: tuple[str, asyncio.Future[Frame]] | None = None
+
+    async def call(self, message_id: str, action: str, payload: JsonObject) -> JsonObject:
+        """Make a CALL and return its result; the caller makes one at a time."""
+        answer = asyncio.get_running_loop().create_future()
+        self._pending = (message_id, answer)
+        try:
+            await self._send(call_text(message_id, action, payload))
+            async with asyncio.timeout(self._call_timeout_s):
+                frame: Frame = await answer
+        except TimeoutError as error:
+            raise CallRefusedError("no answer") from error
+        finally:
+            self._pending = None
+        if frame.kind == CALLERROR:
+            raise CallRefusedError(frame.name)
+        return frame.body
+
+    async def read(self, serve: Callable[[Frame], Answer], settled: Callable[[], None]) -> None:
+        """Serve CALLs and hand out answers until the connection ends; then fail the pending CALL."""
+        try:
+            while True:
+                text = await self._socket.recv()
+                if isinstance(text, str):
+                    self._frames.append(RawFrame(sent=False, text=text))
+                    await self._take(read_frame(text), serve)
+                    settled()
+        except (ConnectionClosed, LinkClosedError):
+            return
+        finally:
+            self._fail_pending()
+
+    async def _take(self, frame: Frame | None, serve: Callable[[Frame], Answer]) -> None:
+        if frame is None:
+            return
+        if frame.kind == CALL:
+            await self._answer(frame, serve)
+        elif self._pending and self._pending[0] == frame.message_id and not self._pending[1].done():
+            self._pending[1].set_result(frame)
+
+    async def _answer(self, frame: Frame, serve: Callable[[Frame], Answer]) -> None:
+        try:
+            answer = serve(frame)
+        except RpcError as error:
+            old = self._socket.subprotocol == "ocpp1.6"
+            code = SPELLING_16.get(error.violation, error.violation.value) if old else error.violation.value
+            await self._send(error_text(frame.message_id, code, error.description))
+            return
+        await self._send(result_text(frame.message_id, answer.payload))
+        if answer.then:
+            answer.then()
+
+    async def _send(self, text: str) -> None:
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed as error:
+            raise LinkClosedError from error
+        self._frames.append(RawFrame(sent=True, text=text))
+
+    def _fail_pending(self) -> None:
+        if self._pending and not self._pending[1].done():
+            self._pending[1].set_exception(LinkClosedError())
+
+    def drop(self) -> None:
+        """Break the connection without a word, as a lost line does."""
+        self._socket.transport.abort()
+
+    async def close(self) -> None:
+        """Close the connection in good order."""
+        await self._socket.close()
+
+
+async def open_link(
+    *,
+    url: str,
+    identity: str,
+    subprotocol: str,
+    password: str | None,
+    frames: deque[RawFrame],
+    call_timeout_s: float,
+    ping_interval_s: float | None,
+) -> Link:
+    """Open the websocket of a station: ``url``/``identity``, Basic authentication when there is a password.
+
+    Raises:
+        CannotConnectError: no connection, a refused handshake, or no common sub-protocol.
+    """
+    headers = {"Authorization": _basic(identity, password)} if password else {}
+    try:
+        socket = await connect(
+            f"{url.rstrip('/')}/{quote(identity, safe='')}",
+            subprotocols=[Subprotocol(subprotocol)],
+            additional_headers=headers,
+            compression=None,
+            ping_interval=ping_interval_s or None,
+            max_size=MAX_FRAME_BYTES,
+            proxy=None,
+        )
+    except InvalidStatus as error:
+        raise CannotConnectError(f"HTTP {error.response.status_code}") from error
+    except (OSError, InvalidHandshake, TimeoutError) as error:
+        raise CannotConnectError(type(error).__name__) from error
+    if socket.subprotocol != subprotocol:
+        await socket.close()
+        raise CannotConnectError("no common sub-protocol")
+    return Link(socket, frames=frames, call_timeout_s=call_timeout_s)
+
+
+def _basic(identity: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{identity}:{password}".encode()).decode()
