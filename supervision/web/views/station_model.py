@@ -1,0 +1,118 @@
+"""What the station and charging station pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from supervision.web.views.supervision_model import StationCard
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvseState:
+    """One charging point: what it says, what it gives, what it may give."""
+
+    id: int
+    kind: str
+    status: str
+    error: str
+    since: datetime | None
+    power_w: int
+    limit_a: float | None
+    max_a: int
+    energy_wh: int | None
+    id_token: str
+    vehicle: str
+    charging_transaction: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingStationState:
+    """One OCPP device."""
+
+    identity: str
+    connected: bool
+    ocpp: str
+    vendor: str
+    model: str
+    firmware: str
+    seen_at: datetime | None
+    evses: tuple[EvseState, ...]
+    deviations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingStationsView:
+    """Every device the viewer may see, by station."""
+
+    groups: tuple[tuple[str, str, tuple[ChargingStationState, ...]], ...]
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanLine:
+    """One planned stretch of a car."""
+
+    vehicle: str
+    start: datetime
+    end: datetime
+    power_w: int
+    amps: float
+    energy_wh: int
+    reason: str
+    reason_params: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationView:
+    """One car-sharing place."""
+
+    card: StationCard
+    charging_stations: tuple[ChargingStationState, ...]
+    plan: tuple[PlanLine, ...]
+    planned_at: datetime | None
+    solver: str
+    limit_a: tuple[float, ...]
+    voltage_v: int
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameLine:
+    """One OCPP message in readable form; `raw` keeps what stood on the wire, secrets masked."""
+
+    id: int
+    at: datetime
+    direction: Literal["in", "out"]
+    kind: Literal["call", "result", "error", "other"]
+    action: str
+    summary: str
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandOutcome:
+    """What became of a command sent from the page."""
+
+    action: str
+    state: str
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingStationView:
+    """One device with its messages and its commands."""
+
+    station: str
+    station_name: str
+    state: ChargingStationState
+    frames: tuple[FrameLine, ...]
+    actions: tuple[str, ...]
+    filter_action: str
+    filter_kind: str
+    older: str
+    outcome: CommandOutcome | None
+    now: datetime
