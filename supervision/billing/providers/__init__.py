@@ -1,0 +1,1 @@
+"""Outside services that billing uses, one directory each: transport, rules and an offline twin."""
