@@ -113,11 +113,15 @@ class Emulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Power down: the connection is closed, nothing of the emulator is left running."""
+        """Power down: the connection is closed, nothing of the emulator is left running.
+
+        An error of the caller's passes as it is; only an error of the emulator itself comes as a group.
+        """
         if self._runner:
             self._runner.cancel()
         if self._tasks:
-            await self._tasks.__aexit__(kind, error, trace)
+            stopped_from_inside = kind is not None and issubclass(kind, asyncio.CancelledError)
+            await self._tasks.__aexit__(*((kind, error, trace) if stopped_from_inside else (None, None, None)))
 
     async def run(self) -> None:
         """Live until cancelled."""
