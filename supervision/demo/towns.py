@@ -89,7 +89,7 @@ def document() -> dict[str, Any]:
             {
                 "id": ORGANISATION,
                 "name": "Autopartage Val de Drôme",
-                "legal": {"address": "96 ronde des Alisiers, 26400 Eurre", "vat": "0.20"},
+                "legal": {"address": "96 ronde des Alisiers, 26400 Eurre", "vat_rate": "0.20"},
             }
         ],
         "communities": [
