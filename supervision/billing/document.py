@@ -140,7 +140,7 @@ def _totals(invoice: Invoice, lang: str, *, taxed: bool) -> list[dict[str, str]]
         label = texts.word(lang, "total_without_vat")
         return [{"label": label, "amount": amount(invoice.total_cents)}]
     net = sum(share.net_cents for share in invoice.vat)
-    rates = [
+    by_vat_rate = [
         {
             "label": texts.word(
                 lang, "vat", vat_rate=texts.percentage(share.vat_rate, lang), net=amount(share.net_cents)
@@ -151,7 +151,7 @@ def _totals(invoice: Invoice, lang: str, *, taxed: bool) -> list[dict[str, str]]
     ]
     return [
         {"label": texts.word(lang, "net"), "amount": amount(net)},
-        *rates,
+        *by_vat_rate,
         {"label": texts.word(lang, "total"), "amount": amount(invoice.total_cents)},
     ]
 

@@ -192,8 +192,8 @@ def parse_invoice(document: Mapping[str, Any]) -> Invoice:
             "seller": _party(document["seller"]),
             "buyer": _party(document["buyer"]),
             "service": Service(**service | {name: _instant(service[name]) for name in SERVICE_INSTANTS}),
-            "lines": tuple(Line(**_with_rate(line)) for line in document["lines"]),
-            "vat": tuple(VatShare(**_with_rate(share)) for share in document["vat"]),
+            "lines": tuple(Line(**_with_vat_rate(line)) for line in document["lines"]),
+            "vat": tuple(VatShare(**_with_vat_rate(share)) for share in document["vat"]),
             "payment_due_at": _instant(document["payment_due_at"]),
         }
     )
@@ -207,7 +207,7 @@ def _instant(text: str | None) -> datetime | None:
     return None if text is None else parse_instant(text)
 
 
-def _with_rate(document: Mapping[str, Any]) -> dict[str, Any]:
+def _with_vat_rate(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "vat_rate": Decimal(document["vat_rate"])}
 
 

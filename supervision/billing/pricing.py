@@ -238,11 +238,11 @@ def _fee_lines(tariff: Tariff, trip: Trip) -> Iterator[Line]:
 
 def vat_shares(lines: Sequence[Line]) -> tuple[VatShare, ...]:
     """Tax in the gross sum of each VAT rate, highest rate first."""
-    rates = sorted({line.vat_rate for line in lines}, reverse=True)
-    return tuple(_vat_share(rate, lines) for rate in rates)
+    vat_rates = sorted({line.vat_rate for line in lines}, reverse=True)
+    return tuple(_vat_share(vat_rate, lines) for vat_rate in vat_rates)
 
 
-def _vat_share(rate: Decimal, lines: Sequence[Line]) -> VatShare:
-    gross = sum(line.amount_cents for line in lines if line.vat_rate == rate)
-    vat = vat_of_gross(gross, rate)
-    return VatShare(vat_rate=rate, net_cents=gross - vat, vat_cents=vat, gross_cents=gross)
+def _vat_share(vat_rate: Decimal, lines: Sequence[Line]) -> VatShare:
+    gross = sum(line.amount_cents for line in lines if line.vat_rate == vat_rate)
+    vat = vat_of_gross(gross, vat_rate)
+    return VatShare(vat_rate=vat_rate, net_cents=gross - vat, vat_cents=vat, gross_cents=gross)

@@ -1,4 +1,4 @@
-"""A private group's accounts as values (Parc du Pilat guide); amounts in cents, rates in exact euros."""
+"""A private group's accounts as values (Parc du Pilat guide); cents, and exact euros per km."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Advance:
 class Period:
     """What is known when a period is settled.
 
-    `rate` is the fixed price in euros per km. With `fixed_then_true_up` the months run on the fixed rate and
-    the `final` settlement of the year counts the real costs, minus what was already given (P36).
+    `eur_per_km` is the agreed price. With `fixed_then_true_up` the months run on it and the `final`
+    settlement of the year counts the real costs, minus what was already given (P36).
     """
 
     members: Sequence[Member]
@@ -72,7 +72,7 @@ class Period:
     expenses: Sequence[Expense] = ()
     advances: Sequence[Advance] = ()
     method: Method = "real"
-    rate: Decimal | None = None
+    eur_per_km: Decimal | None = None
     final: bool = False
     rounding: Rounding = "cent"
 
@@ -104,7 +104,7 @@ class Settlement:
 
     total_cents: int
     km: int
-    rate: Fraction | None
+    eur_per_km: Fraction | None
     shares: Sequence[Share]
     transfers: Sequence[Transfer]
 
@@ -113,6 +113,6 @@ class Settlement:
 class AdvancePlan:
     """What each member pays at the start of each part of the year (P26)."""
 
-    rate: Decimal
+    eur_per_km: Decimal
     periods_per_year: int
     amounts_cents: Mapping[str, int]

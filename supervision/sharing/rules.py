@@ -1,6 +1,6 @@
 """Share the costs of a car between its drivers, exactly and without losing a cent.
 
-Every part is computed as an exact fraction, never from a rounded rate, and rounded once, all members
+Every part is computed as an exact fraction, never from a rounded price, and rounded once, all members
 together: each balance is rounded down to the unit and the missing units go to the largest remainders, so
 that the balances sum to zero whatever the order of the rows (equal remainders: alphabetical order of ids).
 The guide's example B (P24), 3 070 EUR for 12 790 km, whole euros:
@@ -32,8 +32,8 @@ CENT = Decimal("0.01")
 
 
 def settle(period: Period) -> Settlement:
-    """Settle a period by its method; FieldError when nothing can be shared by (no km, no owner, no rate)."""
-    parts = _fixed_parts(period) if _runs_on_rate(period) else _real_parts(period)
+    """Settle a period by its method; FieldError when nothing can be shared by (no km, owner, price)."""
+    parts = _fixed_parts(period) if _runs_on_price(period) else _real_parts(period)
     paid = _paid(period)
     advanced = _advanced(period)
     exact = {member: paid[member] + advanced[member] - parts[member] for member in parts}
@@ -52,28 +52,28 @@ def settle(period: Period) -> Settlement:
     return Settlement(
         total_cents=sum(paid.values()),
         km=sum(period.km.values()),
-        rate=_rate(period),
+        eur_per_km=_eur_per_km(period),
         shares=shares,
         transfers=transfers(balances),
     )
 
 
-def _runs_on_rate(period: Period) -> bool:
+def _runs_on_price(period: Period) -> bool:
     return period.method == "fixed" or (period.method == "fixed_then_true_up" and not period.final)
 
 
-def _rate(period: Period) -> Fraction | None:
+def _eur_per_km(period: Period) -> Fraction | None:
     """Euros per km: the agreed one, or the real one, unrounded."""
-    if _runs_on_rate(period):
-        return Fraction(_agreed_rate(period))
+    if _runs_on_price(period):
+        return Fraction(_agreed_price(period))
     km = sum(period.km.values())
     return Fraction(sum(expense.amount_cents for expense in period.expenses), 100 * km) if km else None
 
 
-def _agreed_rate(period: Period) -> Decimal:
-    if period.rate is None:
-        raise FieldError("$.rate_eur_per_km", "missing: this method needs the agreed rate")
-    return period.rate
+def _agreed_price(period: Period) -> Decimal:
+    if period.eur_per_km is None:
+        raise FieldError("$.eur_per_km", "missing: this method needs the agreed price")
+    return period.eur_per_km
 
 
 def _paid(period: Period) -> Balances:
@@ -124,14 +124,14 @@ def _main_owner(period: Period) -> Parts:
     return {owner.id: Fraction(1)} if owner.ownership else {}
 
 
-# agreed rate
+# agreed price
 
 
 def _fixed_parts(period: Period) -> Parts:
-    """Everyone owes km x rate, rounded to the cent; what is missing or left is the owners' (P22, P23)."""
-    rate = Fraction(_agreed_rate(period)) * 100
+    """Everyone owes km x price, rounded to the cent; what is missing or left is the owners' (P22, P23)."""
+    price = Fraction(_agreed_price(period)) * 100
     parts = {
-        member.id: Fraction(round_cents(rate * period.km.get(member.id, 0))) for member in period.members
+        member.id: Fraction(round_cents(price * period.km.get(member.id, 0))) for member in period.members
     }
     rest = sum(expense.amount_cents for expense in period.expenses) - sum(parts.values())
     for member, ownership in _weights(period, "ownership", "$.members").items():
@@ -171,20 +171,20 @@ def transfers(balances: Mapping[str, int]) -> tuple[Transfer, ...]:
 
 def plan_advances(
     *,
-    rate: Decimal,
+    eur_per_km: Decimal,
     fuel_eur_per_litre: Decimal,
     litres_per_100_km: Decimal,
     forecast_km: Mapping[str, int],
     periods_per_year: int,
 ) -> AdvancePlan:
-    """What each member pays ahead: the rate without fuel, rounded down to the cent (P26).
+    """What each member pays ahead: the price without fuel, rounded down to the cent (P26).
 
     Fuel is left out because drivers fill up in turn; newcomers count with their forecast km.
     """
-    without_fuel = rate - fuel_eur_per_litre * litres_per_100_km / 100
+    without_fuel = eur_per_km - fuel_eur_per_litre * litres_per_100_km / 100
     rounded = max(Decimal(0), without_fuel).quantize(CENT, rounding=ROUND_DOWN)
     return AdvancePlan(
-        rate=rounded,
+        eur_per_km=rounded,
         periods_per_year=periods_per_year,
         amounts_cents={
             member: round_cents(Fraction(rounded) * 100 * km / periods_per_year)

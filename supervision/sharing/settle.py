@@ -31,7 +31,7 @@ from supervision.sharing.rules import plan_advances, settle
 
 MOST_CENTS = 10**12
 MOST_KM = 10**7
-MOST_RATE = Decimal(1000)
+MOST_PRICE = Decimal(1000)
 PART = re.compile(r"[0-9]{1,6}/[1-9][0-9]{0,5}")
 
 
@@ -49,7 +49,7 @@ def run(text: str) -> str:
 
 
 def parse_period(read: Fields) -> Period:
-    """Read members, km, expenses, advances, method, rate and rounding; unknown fields are refused."""
+    """Read members, km, expenses, advances, method, price and rounding; unknown fields are refused."""
     members = _members(read)
     ids = {member.id for member in members}
     given: dict[str, Any] = {
@@ -60,11 +60,11 @@ def parse_period(read: Fields) -> Period:
         "method": read.choice("method", METHODS),
         "final": read.flag("final"),
     }
-    if read.has("rate_eur_per_km"):
-        given["rate"] = read.decimal("rate_eur_per_km", at_most=MOST_RATE)
+    if read.has("eur_per_km"):
+        given["eur_per_km"] = read.decimal("eur_per_km", at_most=MOST_PRICE)
     if read.has("rounding"):
         given["rounding"] = read.choice("rounding", ROUNDINGS)
-    read.ignore("rate_eur_per_km", "rounding", "period")  # `period` is a label for people
+    read.ignore("eur_per_km", "rounding", "period")  # `period` is a label for people
     read.close()
     return Period(**given)
 
@@ -85,7 +85,7 @@ def _member(value: object, path: str) -> Member:
         return Member(id=value)
     read = Fields(value, path)
     member = Member(id=read.text("id"), ownership=_ownership(read))
-    read.ignore("name")
+    read.ignore("name", "km")
     read.close()
     return member
 
@@ -107,14 +107,26 @@ def _part(read: Fields) -> Fraction:
 
 
 def _km(read: Fields, ids: Collection[str]) -> dict[str, int]:
+    """Kilometres by member: a map beside the members, or a field of each."""
+    km = _km_of_members(read)
+    read.ignore("km")
     if not read.has("km"):
-        read.ignore("km")
-        return {}
+        return km
     item = read.child("km")
-    unknown = [name for name in item.names() if name not in ids]
-    if unknown:
-        raise FieldError(item.at(unknown[0]), "not a member")
-    return {name: item.integer(name, at_least=0, at_most=MOST_KM) for name in item.names()}
+    for name in item.names():
+        if name not in ids or name in km:
+            raise FieldError(item.at(name), "stated twice" if name in km else "not a member")
+        km[name] = item.integer(name, at_least=0, at_most=MOST_KM)
+    return km
+
+
+def _km_of_members(read: Fields) -> dict[str, int]:
+    members = [Fields(value, path) for value, path in read.sequence("members") if isinstance(value, dict)]
+    return {
+        member.text("id"): member.integer("km", at_least=0, at_most=MOST_KM)
+        for member in members
+        if member.has("km")
+    }
 
 
 def _who(read: Fields, name: str, ids: Collection[str]) -> str:
@@ -166,7 +178,7 @@ def settlement_document(settlement: Settlement) -> dict[str, object]:
     return {
         "total_cents": settlement.total_cents,
         "km": settlement.km,
-        "rate_eur_per_km": None if settlement.rate is None else _rate_text(settlement.rate),
+        "eur_per_km": None if settlement.eur_per_km is None else _price_text(settlement.eur_per_km),
         "shares": [vars(share) for share in settlement.shares],
         "transfers": [
             {"from": transfer.giver, "to": transfer.receiver, "amount_cents": transfer.amount_cents}
@@ -175,16 +187,16 @@ def settlement_document(settlement: Settlement) -> dict[str, object]:
     }
 
 
-def _rate_text(rate: Fraction) -> str:
+def _price_text(price: Fraction) -> str:
     """For people to read, ten decimals at most; the shares come from the exact fraction."""
-    text = f"{Decimal(round(rate * 10**10)) / 10**10:f}"
+    text = f"{Decimal(round(price * 10**10)) / 10**10:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _advance_answer(read: Fields) -> dict[str, object]:
     ids = {member.id for member in _members(read)}
     plan = plan_advances(
-        rate=read.decimal("rate_eur_per_km", at_most=MOST_RATE),
+        eur_per_km=read.decimal("eur_per_km", at_most=MOST_PRICE),
         fuel_eur_per_litre=_number(read, "fuel_eur_per_litre"),
         litres_per_100_km=_number(read, "litres_per_100_km"),
         forecast_km=_km(read, ids),
@@ -196,15 +208,15 @@ def _advance_answer(read: Fields) -> dict[str, object]:
 
 
 def _number(read: Fields, name: str) -> Decimal:
-    """Absent means zero: the rate then already leaves fuel out."""
+    """Absent means zero: the price then already leaves fuel out."""
     read.ignore(name)
-    return read.decimal(name, at_most=MOST_RATE) if read.has(name) else Decimal(0)
+    return read.decimal(name, at_most=MOST_PRICE) if read.has(name) else Decimal(0)
 
 
 def advance_document(plan: AdvancePlan) -> dict[str, object]:
     """JSON-ready values of a plan of advances."""
     return {
-        "rate_eur_per_km": str(plan.rate),
+        "eur_per_km": str(plan.eur_per_km),
         "periods_per_year": plan.periods_per_year,
         "advances": [
             {"member": member, "amount_cents": cents} for member, cents in plan.amounts_cents.items()

@@ -26,7 +26,7 @@ EXAMPLE_A: dict[str, Any] = {
         {"payer": "pierre", "amount_cents": 52100, "category": "fuel"},
     ],
     "method": "fixed",
-    "rate_eur_per_km": "0.25",
+    "eur_per_km": "0.25",
 }
 EXAMPLE_B: dict[str, Any] = {
     "members": ["laurent", "catherine", "julien"],
@@ -60,12 +60,12 @@ def test_P23_example_a_fixed_rate() -> None:
         {"from": "pierre", "to": "marie", "amount_cents": 80900},
         {"from": "francoise", "to": "marie", "amount_cents": 34100},
     ]
-    assert settled["rate_eur_per_km"] == "0.25"
+    assert settled["eur_per_km"] == "0.25"
 
 
 def test_P24_example_b_real_costs_in_cents() -> None:
     settled = answer(EXAMPLE_B)
-    assert (settled["total_cents"], settled["km"], settled["rate_eur_per_km"]) == (
+    assert (settled["total_cents"], settled["km"], settled["eur_per_km"]) == (
         307000,
         12790,
         "0.2400312744",
@@ -94,7 +94,7 @@ def test_P25_example_c_price_per_kilometre() -> None:
             "method": "real",
         }
     )
-    assert settled["rate_eur_per_km"] == "0.28"
+    assert settled["eur_per_km"] == "0.28"
 
 
 def test_P26_example_d_quarterly_advance() -> None:
@@ -102,7 +102,7 @@ def test_P26_example_d_quarterly_advance() -> None:
         {
             "members": ["julie"],
             "method": "advance",
-            "rate_eur_per_km": "0.30",
+            "eur_per_km": "0.30",
             "fuel_eur_per_litre": "1.60",
             "litres_per_100_km": 6,
             "km": {"julie": 4000},
@@ -110,7 +110,7 @@ def test_P26_example_d_quarterly_advance() -> None:
         }
     )
     assert planned == {
-        "rate_eur_per_km": "0.20",
+        "eur_per_km": "0.20",
         "periods_per_year": 4,
         "advances": [{"member": "julie", "amount_cents": 20000}],
     }
@@ -124,7 +124,7 @@ def test_P26_advances_are_counted_at_the_end_of_the_year() -> None:
 
 
 def test_P36_fixed_months_then_true_up_at_the_real_cost() -> None:
-    mixed = EXAMPLE_B | {"method": "fixed_then_true_up", "rate_eur_per_km": "0.24"}
+    mixed = EXAMPLE_B | {"method": "fixed_then_true_up", "eur_per_km": "0.24"}
     mixed["members"] = [{"id": "laurent", "owner": True}, "catherine", "julien"]
     monthly = answer(mixed)
     assert column(monthly, "share_cents")["julien"] == 48648
@@ -175,6 +175,7 @@ def test_P19_what_the_driver_pays_alone_is_refused(category: str) -> None:
         ({"members": [{"id": "laurent", "ownership": "3/2"}, "catherine"]}, "$.members[0].ownership"),
         ({"members": [{"id": "laurent", "ownership": "1/0"}, "catherine"]}, "$.members[0].ownership"),
         ({"km": {"zoe": 5}}, "$.km.zoe"),
+        ({"members": [{"id": "laurent", "km": 1}, "catherine", "julien"]}, "$.km.laurent"),
         ({"km": {"julien": -5}}, "$.km.julien"),
         ({"km": {}}, "$.expenses[0].allocation"),
         ({"expenses": [{"payer": "zoe", "amount_cents": 1}]}, "$.expenses[0].payer"),
@@ -184,8 +185,8 @@ def test_P19_what_the_driver_pays_alone_is_refused(category: str) -> None:
             "$.expenses[0].allocation",
         ),
         ({"method": "guess"}, "$.method"),
-        ({"method": "fixed"}, "$.rate_eur_per_km"),
-        ({"method": "fixed", "rate_eur_per_km": "0.25"}, "$.members"),
+        ({"method": "fixed"}, "$.eur_per_km"),
+        ({"method": "fixed", "eur_per_km": "0.25"}, "$.members"),
         ({"rounding": "franc"}, "$.rounding"),
         ({"advances": [{"from": "julien", "to": "zoe", "amount_cents": 1}]}, "$.advances[0].to"),
         ({"colour": "red"}, "$.colour"),
@@ -197,9 +198,14 @@ def test_settle_names_the_wrong_field(change: dict[str, Any], path: str) -> None
     assert refused.value.path == path
 
 
+def test_P24_kilometres_may_stand_beside_each_member() -> None:
+    members = [{"id": name, "name": name.title(), "km": km} for name, km in EXAMPLE_B["km"].items()]
+    assert answer(EXAMPLE_B | {"members": members, "km": None}) == answer(EXAMPLE_B)
+
+
 def test_a_period_without_expenses_settles_to_nothing() -> None:
     settled = answer({"members": ["a", "b"], "method": "real"})
-    assert (settled["transfers"], settled["rate_eur_per_km"]) == ([], None)
+    assert (settled["transfers"], settled["eur_per_km"]) == ([], None)
 
 
 # any group
@@ -230,7 +236,7 @@ def groups(draw: st.DrawFn) -> Period:
         km={name: draw(st.integers(1, 30_000)) for name in names},
         expenses=expenses,
         method=draw(st.sampled_from(["real", "fixed"])),
-        rate=draw(st.decimals("0.01", "0.99", places=3)),
+        eur_per_km=draw(st.decimals("0.01", "0.99", places=3)),
         rounding=draw(st.sampled_from(["cent", "euro"])),
     )
 
