@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ T = TypeVar("T")
 
 MAX_GROUP = 500  # units or jobs that share one commit; larger groups only add latency
 READERS = 4
+
+# SQLSTATE classes that say "not now" rather than "not this": connection, transaction rolled back,
+# resources, operator, system, internal.
+_OUTAGES = {"08", "40", "53", "57", "58", "XX"}
 
 
 class StoreUnavailableError(RuntimeError):
@@ -89,6 +94,14 @@ class Tx(Reader):
         """Run a write; return how many rows it touched."""
         return int((await self._run(statement, rows)).rowcount)
 
+    async def append(self, job: Job) -> None:
+        """Write rows of the hot path inside this unit, with the events and topics of the job."""
+        driver = await _driver(self._connection)
+        for statement, row in job.rows:
+            await driver.executemany(statement.sql, [row])  # the one call both drivers spell alike
+        self.events.extend(job.events)
+        self.topics |= job.topics
+
     def emit(self, happened: Event) -> None:
         """Write an event to the outbox in this same transaction."""
         self.events.append(happened)
@@ -101,11 +114,12 @@ class Tx(Reader):
 Unit = Callable[[Tx], Awaitable[T]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A statement compiled once for the driver; `row` orders named values the way the driver wants them.
 
-    Values must be what the driver stores: milliseconds for instants, JSON as text.
+    Values must be what the driver stores: milliseconds for instants, JSON as text. Compared by identity:
+    the writer groups rows by their statement, and hashing its text for every row is not free.
     """
 
     sql: str
@@ -155,6 +169,7 @@ class Database:
         self.changes = Changes()
         self.outbox_bell = asyncio.Event()
         self.is_sqlite = writer.dialect.name == "sqlite"
+        self._closed = False
 
     @classmethod
     @asynccontextmanager
@@ -168,6 +183,7 @@ class Database:
         try:
             yield db
         finally:
+            db._closed = True
             db._queue.put_nowait(None)
             await task
             await readers.dispose()
@@ -182,27 +198,24 @@ class Database:
         that the commit failed and nothing was kept. A unit awaits nothing but its `Tx`.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Pending(tenant, done, unit=unit))
-        # Shielded: the caller may be cancelled, the unit is committed or not all the same.
-        return await asyncio.shield(done)
+        return await self._submit(_Pending(tenant, done, unit=unit))
 
     async def append(self, job: Job) -> None:
         """Store the rows of `job` together with those of every other waiting job; return after COMMIT."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         scope = across_tenants("rows carry their organisation")
-        self._queue.put_nowait(_Pending(scope, done, job=job, events=job.events, topics=job.topics))
-        await asyncio.shield(done)
+        await self._submit(_Pending(scope, done, job=job, events=job.events, topics=job.topics))
 
     @asynccontextmanager
     async def read(self, tenant: Tenant) -> AsyncIterator[Reader]:
         """Read one consistent snapshot."""
-        async with self._read_engine.connect() as connection:
-            driver = await _driver(connection)
-            await driver.execute("BEGIN")
+        begin = "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        async with _connected(self._read_engine) as (connection, driver):
+            await driver.execute(begin)
             try:
                 yield Reader(connection, tenant)
             finally:
-                await driver.execute("ROLLBACK")
+                await _quietly(driver, "ROLLBACK")
 
     def prepare(self, statement: Executable, *names: str) -> Prepared:
         """Compile `statement` once for the hot path; for an insert, `names` are the columns given."""
@@ -212,6 +225,13 @@ class Database:
         return Prepared(str(compiled), tuple(compiled.positiontup or ()))
 
     # --- the writer -----------------------------------------------------------------------------------
+
+    async def _submit(self, pending: _Pending) -> Any:
+        if self._closed:
+            raise StoreUnavailableError("the database is closed")
+        self._queue.put_nowait(pending)
+        # Shielded: the caller may be cancelled, its work is committed or not all the same.
+        return await asyncio.shield(pending.done)
 
     async def _write_loop(self) -> None:
         stopping = False
@@ -226,8 +246,7 @@ class Database:
 
     async def _commit_group(self, group: list[_Pending]) -> None:
         try:
-            async with self._write_engine.connect() as connection:
-                driver = await _driver(connection)
+            async with _connected(self._write_engine) as (connection, driver):
                 await driver.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
                 try:
                     await self._run_group(connection, driver, group)
@@ -273,17 +292,15 @@ class Database:
     async def _run_jobs(self, driver: Any, jobs: list[_Pending]) -> None:
         try:
             await self._insert_rows(driver, jobs)
-        except Exception:
+        except Exception as error:
             if len(jobs) == 1:
-                raise
+                jobs[0].error = _told(error)
+                return
         else:
             return
-        # One bad row must not take the others with it: undo, then each job alone.
+        # One bad row must not take the others with it: undone already, now each job alone.
         for pending in jobs:
-            try:
-                await self._insert_rows(driver, [pending])
-            except Exception as error:
-                pending.error = error
+            await self._run_jobs(driver, [pending])
 
     async def _insert_rows(self, driver: Any, jobs: list[_Pending]) -> None:
         batches: dict[Prepared, list[tuple[Any, ...]]] = {}
@@ -311,9 +328,11 @@ class Database:
             pending.result = await unit(tx)
             if tx.events:
                 await driver.executemany(self._insert_event.sql, self._event_rows(tx.events))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_cancelled():
+                raise  # the writer itself must end
             await driver.execute("ROLLBACK TO SAVEPOINT unit")
-            pending.error = error
+            pending.error = _told(error)
         else:
             pending.events, pending.topics = tx.events, tx.topics
         await driver.execute("RELEASE SAVEPOINT unit")
@@ -331,9 +350,29 @@ class Database:
         ]
 
 
-async def _driver(connection: AsyncConnection) -> Any:
-    raw = await connection.get_raw_connection()
-    return raw.driver_connection
+@asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+    """Yield a connection and its driver's own, on which we alone begin and end transactions."""
+    async with engine.connect() as connection:
+        # SQLAlchemy rolls back after an error unless it believes to be in a transaction; in autocommit
+        # this begin reaches no database, but it keeps the other units of a group alive.
+        await connection.begin()
+        raw = await connection.get_raw_connection()
+        yield connection, raw.driver_connection
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException) -> BaseException:
+    """Return what the caller is told: an outage of the database is not a fault of the statement."""
+    original = getattr(error, "orig", None) or error
+    code = getattr(original, "sqlstate", None) or ""
+    if isinstance(original, sqlite3.OperationalError | OSError) or code[:2] in _OUTAGES:
+        return StoreUnavailableError(str(original))
+    return error
 
 
 async def _quietly(driver: Any, sql: str) -> None:
