@@ -1,0 +1,364 @@
+"""SQL of the central system: the hot path's prepared statements, and rows to models and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from supervision.csms import model
+from supervision.csms.machine import ChargingTransaction, State
+from supervision.csms.masking import mask_frame
+from supervision.csms.model import MeterSample, trusted_time
+from supervision.kernel.timespan import to_millis
+from supervision.store.db import Database, Job, Reader, Tx
+from supervision.store.schema import (
+    charging_stations,
+    charging_transaction_events,
+    charging_transactions,
+    evses,
+    frames,
+    meter_values,
+)
+
+MAX_READINGS = 400  # of one message; a hostile one of 64 KiB could hold thousands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """A registered charging station and where it belongs."""
+
+    identity: str
+    organisation_id: str
+    station_id: str
+
+    @property
+    def topic(self) -> str:
+        """What live pages of its car-sharing station listen to."""
+        return f"station:{self.station_id}"
+
+
+class HotPath:
+    """Statements compiled once; each method adds rows to a `Job` and reads nothing."""
+
+    def __init__(self, db: Database) -> None:
+        self._frame = db.prepare(
+            insert(frames), "organisation_id", "charging_station", "at", "direction", "frame", "problem"
+        )
+        self._reading = db.prepare(_insert_new(db, meter_values), *_READING_COLUMNS)
+        self._power = db.prepare(_power_update())
+        self._soc = db.prepare(_soc_update())
+        self._status = db.prepare(_status_update())
+        self._seen = db.prepare(_seen_update())
+        self._register = db.prepare(_register_update())
+
+    def frame(
+        self,
+        job: Job,
+        station: Station,
+        at: datetime,
+        direction: str,
+        text: str,
+        problem: str | None = None,
+    ) -> None:
+        """Journal one frame, secrets masked; NUL, which PostgreSQL cannot store, in its escaped form."""
+        job.add(
+            self._frame,
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            at=to_millis(at),
+            direction=direction,
+            frame=mask_frame(text).replace("\0", "\\u0000"),
+            problem=problem,
+        )
+
+    def samples(
+        self,
+        job: Job,
+        station: Station,
+        evse_id: int,
+        samples: Sequence[MeterSample],
+        received_at: datetime,
+        charging_transaction_id: int | None,
+    ) -> None:
+        """Store readings (a repeated one is the same row) and bring the EVSE's live values up to date."""
+        received = to_millis(received_at)
+        budget = MAX_READINGS
+        for sample in samples:
+            at = to_millis(trusted_time(sample.at, received_at))
+            for reading in sample.readings[:budget]:
+                job.add(
+                    self._reading,
+                    organisation_id=station.organisation_id,
+                    charging_station=station.identity,
+                    evse_id=evse_id,
+                    charging_transaction_id=charging_transaction_id,
+                    at=at,
+                    received_at=received,
+                    measurand=reading.measurand,
+                    phase=reading.phase,
+                    location=reading.location,
+                    context=reading.context,
+                    unit=reading.unit,
+                    value_milli=reading.value_milli,
+                )
+            budget = max(0, budget - len(sample.readings))
+            self._live(job, station, evse_id, sample, at)
+        job.topics.add(station.topic)
+
+    def _live(self, job: Job, station: Station, evse_id: int, sample: MeterSample, at: int) -> None:
+        watts, amperes, soc = model.power_w(sample), model.currents_a(sample), model.soc_percent(sample)
+        if watts is not None or amperes is not None:
+            self.power(job, station, evse_id, watts, amperes, at)
+        if soc is not None:
+            job.add(self._soc, **_place(station, evse_id), b_soc=soc, b_at=at)
+
+    def power(
+        self,
+        job: Job,
+        station: Station,
+        evse_id: int,
+        power_w: int | None,
+        current_a: Sequence[float] | None,
+        at_ms: int,
+    ) -> None:
+        """Set the live power and currents of an EVSE unless newer ones are known."""
+        current = None if current_a is None else json.dumps(list(current_a))
+        job.add(self._power, **_place(station, evse_id), b_power=power_w, b_current=current, b_at=at_ms)
+
+    def status(self, job: Job, station: Station, report: model.StatusReport, at: datetime) -> None:
+        """Set the status of an EVSE unless a newer one is known (an offline queue delivers old ones late)."""
+        job.add(
+            self._status,
+            **_place(station, report.evse_id),
+            b_status=report.status.value,
+            b_error=report.error_code,
+            b_at=to_millis(at),
+        )
+
+    def seen(
+        self, job: Job, station: Station, at: datetime, offset_ms: int | None, violations: Mapping[str, int]
+    ) -> None:
+        """Note that the station lives, how far its clock is off and what it violated so far."""
+        job.add(
+            self._seen,
+            b_identity=station.identity,
+            b_organisation=station.organisation_id,
+            b_at=to_millis(at),
+            b_offset=offset_ms,
+            b_violations=json.dumps(dict(violations)),
+        )
+
+    def last_register(self, job: Job, station: Station, row_id: int, register_wh: int, rank: int) -> None:
+        """Keep the newest register of an open charging transaction, by rank as `machine.apply` does."""
+        job.add(
+            self._register,
+            b_id=row_id,
+            b_identity=station.identity,
+            b_organisation=station.organisation_id,
+            b_register=register_wh,
+            b_rank=rank,
+        )
+
+
+_READING_COLUMNS = (
+    "organisation_id",
+    "charging_station",
+    "evse_id",
+    "charging_transaction_id",
+    "at",
+    "received_at",
+    "measurand",
+    "phase",
+    "location",
+    "context",
+    "unit",
+    "value_milli",
+)
+
+
+def _place(station: Station, evse_id: int) -> dict[str, Any]:
+    return {
+        "b_identity": station.identity,
+        "b_organisation": station.organisation_id,
+        "b_evse": evse_id,
+    }
+
+
+def _insert_new(db: Database, table: Table) -> Insert:
+    """An insert that leaves an equal row alone."""
+    build = sqlite.insert if db.is_sqlite else postgresql.insert
+    return build(table).on_conflict_do_nothing()
+
+
+def _this_evse() -> Any:
+    return and_(
+        evses.c.charging_station == bindparam("b_identity"),
+        evses.c.organisation_id == bindparam("b_organisation"),
+        evses.c.evse_id == bindparam("b_evse"),
+    )
+
+
+def _power_update() -> Any:
+    at = bindparam("b_at", type_=evses.c.power_at.type)
+    return (
+        update(evses)
+        .where(_this_evse(), or_(evses.c.power_at.is_(None), evses.c.power_at <= at))
+        .values(
+            power_w=func.coalesce(bindparam("b_power", type_=evses.c.power_w.type), evses.c.power_w),
+            current_a=func.coalesce(bindparam("b_current", type_=evses.c.current_a.type), evses.c.current_a),
+            power_at=at,
+        )
+    )
+
+
+def _soc_update() -> Any:
+    at = bindparam("b_at", type_=evses.c.soc_at.type)
+    return (
+        update(evses)
+        .where(_this_evse(), or_(evses.c.soc_at.is_(None), evses.c.soc_at <= at))
+        .values(soc_percent=bindparam("b_soc", type_=evses.c.soc_percent.type), soc_at=at)
+    )
+
+
+def _status_update() -> Any:
+    at = bindparam("b_at", type_=evses.c.status_at.type)
+    return (
+        update(evses)
+        .where(_this_evse(), or_(evses.c.status_at.is_(None), evses.c.status_at <= at))
+        .values(
+            status=bindparam("b_status", type_=evses.c.status.type),
+            error_code=bindparam("b_error", type_=evses.c.error_code.type),
+            status_at=at,
+        )
+    )
+
+
+def _seen_update() -> Any:
+    table = charging_stations
+    offset = bindparam("b_offset", type_=table.c.clock_offset_ms.type)
+    return (
+        update(table)
+        .where(
+            table.c.identity == bindparam("b_identity"),
+            table.c.organisation_id == bindparam("b_organisation"),
+        )
+        .values(
+            seen_at=bindparam("b_at", type_=table.c.seen_at.type),
+            clock_offset_ms=func.coalesce(offset, table.c.clock_offset_ms),
+            violations=bindparam("b_violations", type_=table.c.violations.type),
+        )
+    )
+
+
+def _register_update() -> Any:
+    table = charging_transactions
+    rank = bindparam("b_rank", type_=table.c.last_rank.type)
+    return (
+        update(table)
+        .where(
+            table.c.id == bindparam("b_id"),
+            table.c.organisation_id == bindparam("b_organisation"),
+            table.c.charging_station == bindparam("b_identity"),
+            or_(table.c.last_rank.is_(None), table.c.last_rank < rank),
+        )
+        .values(
+            meter_last_wh=bindparam("b_register", type_=table.c.meter_last_wh.type),
+            last_rank=rank,
+        )
+    )
+
+
+# --- charging transactions ----------------------------------------------------------------------------
+
+_FOLDED = tuple(item.name for item in fields(ChargingTransaction) if item.name != "state")
+
+
+def charging_transaction_from(row: Mapping[str, Any]) -> ChargingTransaction:
+    """Read the folded part of a row."""
+    return ChargingTransaction(state=State(row["state"]), **{name: row[name] for name in _FOLDED})
+
+
+def folded_values(folded: ChargingTransaction) -> dict[str, Any]:
+    """Write the folded part of a row."""
+    return {"state": folded.state.value, **{name: getattr(folded, name) for name in _FOLDED}}
+
+
+async def find_charging_transaction(
+    tx: Reader, station: Station, *, natural_key: str | None = None, ocpp_transaction_id: str | None = None
+) -> Mapping[str, Any] | None:
+    """Return the row by one of its two keys; only ever of this station."""
+    table = charging_transactions
+    key = (
+        table.c.natural_key == natural_key
+        if natural_key is not None
+        else table.c.ocpp_transaction_id == ocpp_transaction_id
+    )
+    return await tx.first(select(table).where(_of(table, station), key))
+
+
+async def open_charging_transactions(tx: Reader, station: Station) -> Sequence[Mapping[str, Any]]:
+    """Return the open rows of a station, oldest first."""
+    table = charging_transactions
+    return await tx.all(
+        select(table).where(_of(table, station), table.c.state == State.OPEN.value).order_by(table.c.id)
+    )
+
+
+async def insert_charging_transaction(
+    tx: Tx, db: Database, station: Station, folded: ChargingTransaction, values: Mapping[str, Any]
+) -> int:
+    """Insert a row and return its id, which comes from a sequence that never gives one out twice."""
+    build = sqlite.insert if db.is_sqlite else postgresql.insert
+    statement = build(charging_transactions).values(
+        organisation_id=station.organisation_id,
+        charging_station=station.identity,
+        **folded_values(folded),
+        **values,
+    )
+    return int(await tx.scalar(statement.returning(charging_transactions.c.id)))
+
+
+async def update_charging_transaction(
+    tx: Tx, station: Station, row_id: int, values: Mapping[str, Any]
+) -> None:
+    """Change a row of this station."""
+    table = charging_transactions
+    await tx.execute(update(table).where(_of(table, station), table.c.id == row_id).values(**values))
+
+
+async def insert_transaction_event(tx: Tx, db: Database, station: Station, values: Mapping[str, Any]) -> bool:
+    """Store a 2.0.1 event; False when the same one is already there."""
+    statement = _insert_new(db, charging_transaction_events).values(
+        organisation_id=station.organisation_id, charging_station=station.identity, **values
+    )
+    return await tx.execute(statement) > 0
+
+
+def _of(table: Table, station: Station) -> Any:
+    return and_(
+        table.c.organisation_id == station.organisation_id, table.c.charging_station == station.identity
+    )
+
+
+async def update_station(tx: Tx, station: Station, **values: Any) -> None:
+    """Change the station's own row."""
+    await tx.execute(
+        update(charging_stations)
+        .where(
+            charging_stations.c.identity == station.identity,
+            charging_stations.c.organisation_id == station.organisation_id,
+        )
+        .values(**values)
+    )
+
+
+async def evse_rows(tx: Reader, station: Station) -> Sequence[Mapping[str, Any]]:
+    """Return the registered EVSEs of a station."""
+    return await tx.all(select(evses).where(_of(evses, station)).order_by(evses.c.evse_id))
