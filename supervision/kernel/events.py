@@ -157,6 +157,14 @@ class InvoiceIssued(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaymentDeclined(Event):
+    """The payment provider refused to pay an invoice; the person must act."""
+
+    invoice_id: str
+    booking_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonInvited(Event):
     """A person must receive a link to choose a password."""
 
