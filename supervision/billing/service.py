@@ -24,12 +24,24 @@ from supervision.billing.payment import (
     refused,
 )
 from supervision.billing.pricing import price
-from supervision.billing.providers.payment import PaymentCallError, PaymentProvider, PaymentRequest
+from supervision.billing.providers.payment import (
+    Intent,
+    IntentState,
+    PaymentCallError,
+    PaymentProvider,
+    PaymentRequest,
+)
 from supervision.billing.store import InvoicePage, Priced, Seller, StoredInvoice
 from supervision.chance import new_id
 from supervision.clock import Clock
 from supervision.kernel.errors import Refused
-from supervision.kernel.events import BookingCancelled, BookingEvent, BookingReturned, InvoiceIssued
+from supervision.kernel.events import (
+    BookingCancelled,
+    BookingEvent,
+    BookingReturned,
+    InvoiceIssued,
+    PaymentDeclined,
+)
 from supervision.log import Log
 from supervision.store.db import Database, Tx, across_tenants
 from supervision.store.outbox import Consumer, Delivery, UndeliverableError
@@ -233,11 +245,29 @@ class BillingService:
                 description=stored.invoice.reference,
             )
         )
-        await self._change(trying, lambda current, now: answered(current, intent, now))
-        log.info(
-            "payment.answered", payment=payment.id, invoice=stored.invoice.reference, state=intent.state.value
-        )
+        await self._note_answer(trying, intent, stored.booking_id)
         return True
+
+    async def _note_answer(self, trying: Payment, intent: Intent, booking_id: str | None) -> None:
+        """Write the answer down; a card that said no is told to its owner in the same transaction (C30)."""
+
+        async def unit(tx: Tx) -> None:
+            current = await store.payment_by_id(tx, trying.organisation_id, trying.id)
+            if current is None or current.state is not PaymentState.ASKED:
+                return
+            await store.save_payment(tx, answered(current, intent, self._clock.now()))
+            tx.touch(f"invoices:{trying.organisation_id}")
+            if intent.state is not IntentState.SUCCEEDED:
+                tx.emit(
+                    PaymentDeclined(
+                        organisation_id=trying.organisation_id,
+                        invoice_id=trying.invoice_id,
+                        booking_id=booking_id,
+                    )
+                )
+
+        await self._db.write(trying.organisation_id, unit)
+        log.info("payment.answered", payment=trying.id, state=intent.state.value)
 
     async def _refund(self, payment: Payment) -> bool:
         await self._provider.refund(

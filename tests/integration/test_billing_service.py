@@ -333,6 +333,14 @@ async def test_C30_a_declined_card_is_tried_again_later(
     payment = (await the_invoice(billing)).payment
     assert payment is not None
     assert (payment.state, payment.detail) == (PaymentState.DUE, "card_declined")
+    events = schema.outbox_events
+    async with db.read("org") as reader:
+        told = await reader.all(
+            select(events.c.payload).where(
+                events.c.organisation_id == "org", events.c.name == "PaymentDeclined"
+            )
+        )
+    assert [row["payload"]["booking_id"] for row in told] == ["b0"]
     await offline.set_card("org", "d1", Card.WORKS)
     clock.set(payment.due_at)
     assert await billing.run_due_payments() == 1
