@@ -198,7 +198,8 @@ class Database:
         that the commit failed and nothing was kept. A unit awaits nothing but its `Tx`.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        return await self._submit(_Pending(tenant, done, unit=unit))
+        await self._submit(_Pending(tenant, done, unit=unit))
+        return done.result()
 
     async def append(self, job: Job) -> None:
         """Store the rows of `job` together with those of every other waiting job; return after COMMIT."""
@@ -226,12 +227,12 @@ class Database:
 
     # --- the writer -----------------------------------------------------------------------------------
 
-    async def _submit(self, pending: _Pending) -> Any:
+    async def _submit(self, pending: _Pending) -> None:
         if self._closed:
             raise StoreUnavailableError("the database is closed")
         self._queue.put_nowait(pending)
         # Shielded: the caller may be cancelled, its work is committed or not all the same.
-        return await asyncio.shield(pending.done)
+        await asyncio.shield(pending.done)
 
     async def _write_loop(self) -> None:
         stopping = False
@@ -357,8 +358,12 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection
         # SQLAlchemy rolls back after an error unless it believes to be in a transaction; in autocommit
         # this begin reaches no database, but it keeps the other units of a group alive.
         await connection.begin()
-        raw = await connection.get_raw_connection()
-        yield connection, raw.driver_connection
+        yield connection, await _driver(connection)
+
+
+async def _driver(connection: AsyncConnection) -> Any:
+    raw = await connection.get_raw_connection()
+    return raw.driver_connection
 
 
 def _is_cancelled() -> bool:
