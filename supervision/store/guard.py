@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Alias, BindParameter, Column, Delete, Insert, Select, Table, TextClause, Update
-from sqlalchemy.sql import operators
+from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseElement, Grouping, Label
 from sqlalchemy.sql.selectable import FromClause, Join
 
@@ -44,6 +44,12 @@ def check(statement: ClauseElement, tenant: Tenant, rows: Iterable[Mapping[str, 
         return
     if isinstance(statement, TextClause):
         raise MissingTenantError(f"text cannot be checked, write it as an expression: {statement}")
+    if not _KNOWN.covers(statement, tenant):
+        _check_whole(statement, tenant, rows)
+        _KNOWN.learn(statement)
+
+
+def _check_whole(statement: ClauseElement, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
     if isinstance(statement, Insert):
         _check_insert(statement, tenant, rows)
     if isinstance(statement, Update):
@@ -52,6 +58,57 @@ def check(statement: ClauseElement, tenant: Tenant, rows: Iterable[Mapping[str, 
         _check_scope(statement, tenant, frozenset())
     else:
         _check_nested(statement, tenant, frozenset())
+
+
+class _KnownShapes:
+    """Shapes of statements that were found good, with the places where they take the tenant's id.
+
+    The full check costs milliseconds, because SQLAlchemy must compile a SELECT to tell what it selects from;
+    its own cache key says cheaply that a statement has a shape that was checked. Only the values that were
+    compared with a tenant's column can differ then, and they are looked at every time.
+    """
+
+    MOST = 4000
+
+    def __init__(self) -> None:
+        self._places: dict[Any, tuple[int, ...]] = {}
+
+    def covers(self, statement: ClauseElement, tenant: str) -> bool:
+        """Tell whether the shape is known and every compared value is this tenant's id."""
+        key = _shape(statement)
+        places = None if key is None else self._places.get(key.key)
+        if key is None or places is None:
+            return False
+        return all(key.bindparams[place].effective_value == tenant for place in places)
+
+    def learn(self, statement: ClauseElement) -> None:
+        """Remember the shape of a statement that was checked in full."""
+        key = _shape(statement)
+        if key is None or len(self._places) >= self.MOST:
+            return
+        compared = {id(bind) for bind in _compared_binds(statement)}
+        places = [place for place, bind in enumerate(key.bindparams) if id(bind) in compared]
+        if len(places) == len(compared):
+            self._places[key.key] = tuple(places)
+
+
+def _shape(statement: ClauseElement) -> Any:
+    """SQLAlchemy's cache key; None for what is checked by its values: inserts, and updates of the tenant."""
+    if isinstance(statement, Insert):
+        return None
+    if isinstance(statement, Update) and any(
+        getattr(column, "name", column) == TENANT_COLUMN for column in statement._values or ()
+    ):
+        return None
+    return statement._generate_cache_key()
+
+
+def _compared_binds(statement: ClauseElement) -> Iterator[BindParameter[Any]]:
+    for element in visitors.iterate(statement):
+        if isinstance(element, BinaryExpression):
+            sides = (element.left, element.right)
+            if any(_is_tenant_column(side) for side in sides):
+                yield from (side for side in sides if isinstance(side, BindParameter))
 
 
 # --- what is written ----------------------------------------------------------------------------------
@@ -220,3 +277,6 @@ def _check_nested(element: ClauseElement, tenant: str, outer: frozenset[FromClau
             _check_scope(child, tenant, outer)
         elif isinstance(child, ClauseElement):
             _check_nested(child, tenant, outer)
+
+
+_KNOWN = _KnownShapes()
