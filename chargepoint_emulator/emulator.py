@@ -120,8 +120,10 @@ class Emulator:
         if self._runner:
             self._runner.cancel()
         if self._tasks:
-            stopped_from_inside = kind is not None and issubclass(kind, asyncio.CancelledError)
-            await self._tasks.__aexit__(*((kind, error, trace) if stopped_from_inside else (None, None, None)))
+            if kind is not None and issubclass(kind, asyncio.CancelledError):
+                await self._tasks.__aexit__(kind, error, trace)
+            else:
+                await self._tasks.__aexit__(None, None, None)
 
     async def run(self) -> None:
         """Live until cancelled."""

@@ -61,8 +61,20 @@ def _check(step: Step, number: int) -> None:
         raise ScriptError(f"line {number}: {step.action} takes {least} to {most} words")
     if least and not step.words[0].isdigit():
         raise ScriptError(f"line {number}: {step.words[0]!r} is not the number of an EVSE")
+    if "soc" in step.options and not _is_number(step.options["soc"]):
+        raise ScriptError(f"line {number}: soc={step.options['soc']!r} is not a percentage")
+    amount = _AMOUNTS.get(step.action, len(step.words))
+    if amount < len(step.words) and not _is_number(step.words[amount]):
+        raise ScriptError(f"line {number}: {step.words[amount]!r} is not a number")
     if step.action == "plug" and len(step.words) > 1 and step.words[1] not in MODELS:
         raise ScriptError(f"line {number}: unknown car {step.words[1]!r}; known: {', '.join(MODELS)}")
+
+
+def _is_number(word: str) -> bool:
+    return word.replace(".", "", 1).isdecimal()
+
+
+_AMOUNTS = {"drive": 1, "offline": 0}  # which word of an action must be a number
 
 
 def parse(lines: Iterable[str]) -> list[Step]:

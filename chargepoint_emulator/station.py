@@ -389,6 +389,8 @@ class Station:
         if evse.state is not State.AVAILABLE:
             self._fire(evse, Event.UNPLUG)
         self.report("unplugged", evse=evse_id, soc=round(car.soc, 1) if car else None)
+        if evse.reserved_for:
+            self._fire(evse, Event.RESERVE)
         self._apply_availability(evse)
         self.settle()
         return car
@@ -692,6 +694,7 @@ class Station:
         free.reservation_id, free.reserved_for, free.reserved_group = reservation_id, token, group
         left_s = (until - self.now).total_seconds()
         self.after(left_s, f"reservation-{free.id}", lambda: self._expire_reservation(reservation_id))
+        self.settle()
         return ACCEPTED
 
     def cancel_reservation(self, reservation_id: int) -> bool:

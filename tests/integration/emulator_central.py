@@ -1,4 +1,4 @@
-"""A small scripted central system: answers from a table, checks every frame against the standard's schemas."""
+"""A small scripted central system: answers from a table, checks frames by the standard's schemas."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ def validator(subprotocol: str, action: str, *, response: bool) -> jsonschema_rs
     old = subprotocol == "ocpp1.6"
     name = action + ("Response" if response else "" if old else "Request")
     text = (files("ocpp") / _FOLDERS[subprotocol] / "schemas" / f"{name}.json").read_text("utf-8-sig")
-    return jsonschema_rs.validator_for(json.loads(text))
+    checker: jsonschema_rs.Validator = jsonschema_rs.validator_for(json.loads(text))
+    return checker
+
+
+def nothing(_: Json) -> Json:
+    """Answer with an empty payload."""
+    return {}
 
 
 class Central:
@@ -127,7 +133,7 @@ class Central:
                     self.calls.append((action, payload))
                     self.message_ids.append(message_id)
                     self._changed.notify_all()
-                answer = self.answers.get(action, lambda _: {})(payload)
+                answer = self.answers.get(action, nothing)(payload)
                 if "error" in answer:
                     await socket.send(json.dumps([4, message_id, answer["error"], "", {}]))
                 elif answer.get("status") != "silence":

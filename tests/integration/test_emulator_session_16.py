@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -88,10 +89,10 @@ async def test_energy_between_samples_follows_the_profile_exactly(central: Centr
     energy = list(samples(readings, "Energy.Active.Import.Register"))
     offered = dict(samples(readings, "Current.Offered"))
     current = dict(samples(readings, "Current.Import", "L3"))
-    assert [round(late - early) for (early, _), (late, _) in zip(energy, energy[1:], strict=False)] == [
-        900
-    ] * (len(energy) - 1)
-    for (early, before_wh), (late, after_wh) in zip(energy, energy[1:], strict=False):
+    assert [round(late - early) for (early, _), (late, _) in itertools.pairwise(energy)] == [900] * (
+        len(energy) - 1
+    )
+    for (early, before_wh), (late, after_wh) in itertools.pairwise(energy):
         assert after_wh - before_wh == pytest.approx(_expected_wh(edges, early, late), abs=1.01)
     for instant, amps in offered.items():
         limit = _limit(edges, instant)

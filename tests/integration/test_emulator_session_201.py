@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -80,7 +81,7 @@ async def test_full_session_plugged_then_badged_tells_every_step(central: Centra
     readings = [one for event in told for one in event.get("meterValue", [])]
     energy = [value for _, value in samples(readings, "Energy.Active.Import.Register")]
     assert energy[0] == 1000
-    assert [late - early for early, late in zip(energy, energy[1:4], strict=False)] == [2760, 2760, 2760]
+    assert [late - early for early, late in itertools.pairwise(energy[:4])] == [2760, 2760, 2760]
     assert [value for _, value in samples(readings, "Current.Import", "L2")] == [16.0] * 3
     soc = [value for _, value in samples(readings, "SoC")]
     assert soc == sorted(soc)
