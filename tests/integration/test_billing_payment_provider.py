@@ -27,7 +27,14 @@ REQUEST = PaymentRequest(
     currency="EUR",
     description="F2026-000001",
 )
+both_databases = pytest.mark.parametrize("database_url", ["sqlite_url", "postgres_url"], indirect=True)
 HOLD = replace(REQUEST, capture="manual", amount_cents=30000, key="hold")
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless the test is about what the database does."""
+    return str(request.getfixturevalue(getattr(request, "param", "sqlite_url")))
 
 
 @pytest.fixture
@@ -53,6 +60,7 @@ async def test_C30_a_card_that_works_is_captured_at_once(provider: PaymentProvid
     assert await provider.find("org", intent.reference) == intent
 
 
+@both_databases
 async def test_C30_the_same_key_is_answered_once(provider: PaymentProvider) -> None:
     assert await provider.create(REQUEST) == await provider.create(REQUEST)
 
@@ -70,6 +78,7 @@ async def test_nothing_cannot_be_asked(provider: PaymentProvider) -> None:
     assert refused.value.code == "amount_too_small"
 
 
+@both_databases
 async def test_C15_a_hold_is_captured_in_part(provider: PaymentProvider) -> None:
     held = await provider.create(HOLD)
     assert (held.state, held.captured_cents) == (IntentState.REQUIRES_CAPTURE, 0)
@@ -147,6 +156,7 @@ async def test_C14_the_fee_is_taken_once_and_kept_on_a_refund(offline: OfflinePa
     assert (await offline.refund("org", intent.reference, amount_cents=1200, key="r1")).fee_cents == 43
 
 
+@both_databases
 async def test_C30_what_was_asked_is_recorded_exactly(offline: OfflinePayments, clock: FixedClock) -> None:
     intent = await offline.create(REQUEST)
     clock.advance(hours=1)

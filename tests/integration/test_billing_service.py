@@ -28,7 +28,14 @@ from tests.factories import NOW, TESTS
 
 START = NOW + timedelta(hours=1)
 END = START + timedelta(hours=2)
+both_databases = pytest.mark.parametrize("database_url", ["sqlite_url", "postgres_url"], indirect=True)
 TERMS = {"hour_cents": 600, "booking_fee_cents": 100, "late_per_half_hour_cents": 1000, "km_cents": 20}
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless the test is about what the database does."""
+    return str(request.getfixturevalue(getattr(request, "param", "sqlite_url")))
 
 
 async def add_tariff(db: Database, *, valid_from: date = date(2026, 1, 1), **terms: Any) -> None:
@@ -143,6 +150,7 @@ async def test_a_vehicle_without_tariff_is_not_quoted(db: Database, billing: Bil
 # invoices
 
 
+@both_databases
 async def test_C29_a_returned_booking_is_invoiced_with_its_facts(
     db: Database, billing: BillingService, clock: FixedClock
 ) -> None:
@@ -165,12 +173,14 @@ async def test_C28_a_fault_of_our_equipment_waives_the_penalty(db: Database, bil
     assert (await the_invoice(billing)).invoice.total_cents == 1200 + 600 + 100
 
 
+@both_databases
 async def test_C29_the_same_event_twice_makes_one_invoice(db: Database, billing: BillingService) -> None:
     await add_returned(db, "b1")
     await asyncio.gather(*(billing.on_booking_ended(returned()) for _ in range(5)))
     assert (await the_invoice(billing)).invoice.number == 1
 
 
+@both_databases
 async def test_C29_concurrent_invoices_are_numbered_without_gap(
     db: Database, billing: BillingService
 ) -> None:
@@ -191,6 +201,7 @@ async def test_C29_concurrent_invoices_are_numbered_without_gap(
     assert broken_links([row["document"] for row in rows]) == []
 
 
+@both_databases
 async def test_C29_a_failed_transaction_leaves_no_gap(db: Database, billing: BillingService) -> None:
     await add_returned(db, "b1")
     await add_returned(db, "b2")
@@ -209,6 +220,7 @@ async def test_C29_a_failed_transaction_leaves_no_gap(db: Database, billing: Bil
     assert numbers == [{"series": "F2026", "number": 1}]
 
 
+@both_databases
 @pytest.mark.parametrize(
     "statement", [update(schema.invoices).values(total_cents=1), delete(schema.invoices)]
 )
@@ -268,6 +280,7 @@ async def test_C29_the_outbox_invoices_by_itself(
 # money
 
 
+@both_databases
 async def test_C30_the_card_is_asked_once_24_hours_after_the_return(
     db: Database, billing: BillingService, offline: OfflinePayments, clock: FixedClock
 ) -> None:
@@ -349,6 +362,7 @@ async def test_C30_a_declined_card_is_tried_again_later(
     assert (payment.state, payment.attempts) == (PaymentState.PAID, 2)
 
 
+@both_databases
 async def test_C29_a_correction_is_a_credit_note_and_the_money_comes_back(
     db: Database, billing: BillingService, offline: OfflinePayments, clock: FixedClock
 ) -> None:
@@ -385,6 +399,7 @@ async def test_C29_an_unpaid_invoice_is_credited_without_asking_the_card(
 # reading
 
 
+@both_databases
 async def test_lists_continue_at_their_cursor_newest_first(
     db: Database, billing: BillingService, clock: FixedClock
 ) -> None:
