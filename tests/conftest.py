@@ -14,6 +14,7 @@ import pytest
 from supervision.clock import FixedClock
 from supervision.store.db import Database
 from supervision.store.migrate import migrate
+from supervision.store.schema import metadata
 from tests import postgres
 from tests.postgres import PostgresServer
 
@@ -56,19 +57,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """Return the name of one migrated database, cloned for every test."""
+def postgres_database(postgres_server: PostgresServer) -> str:
+    """Return the name of one migrated database, emptied after every test."""
     name = postgres_server.create()
     migrate_now(postgres_server.url(name))
     return name
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
-    """Return a migrated PostgreSQL database of this test's own."""
-    name = postgres_server.create(template=postgres_template)
-    yield postgres_server.url(name)
-    postgres_server.drop(name)
+def postgres_url(postgres_server: PostgresServer, postgres_database: str) -> Iterator[str]:
+    """Return a migrated PostgreSQL database without rows."""
+    yield postgres_server.url(postgres_database)
+    postgres_server.empty(postgres_database, keep=[*metadata.tables, "alembic_version"])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -90,3 +90,15 @@ async def sqlite_db(sqlite_url: str, clock: FixedClock) -> AsyncIterator[Databas
     """Return an open SQLite database, for tests whose subject is not the database."""
     async with Database.open(sqlite_url, clock=clock) as database:
         yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return a database without tables, for tests of the migrations."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import pwd
@@ -10,12 +11,33 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
+
 APT_LINE = "apt-get install -y --no-install-recommends postgresql"
 _ACCOUNTS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
+
+# Ten times faster than a new database for each test. The role switches triggers and references off.
+_EMPTY = """
+SET session_replication_role = replica;
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$ DECLARE item record; BEGIN
+  FOR item IN SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' LOOP
+    IF item.name NOT IN ({keep}) THEN
+      EXECUTE format('DROP TABLE %I CASCADE', item.name);
+    ELSIF item.name <> 'alembic_version' THEN
+      EXECUTE format('DELETE FROM %I', item.name);
+    END IF;
+  END LOOP;
+  FOR item IN SELECT sequencename AS name FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', item.name);
+  END LOOP;
+END $$"""
 
 
 class PostgresMissingError(RuntimeError):
@@ -63,15 +85,19 @@ class PostgresServer:
         """Return the URL of a database, as an operator would write it."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def create(self, *, template: str = "template1") -> str:
-        """Make a database and return its name."""
+    def create(self) -> str:
+        """Make an empty database and return its name."""
         name = f"test_{next(self._numbers)}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._sql("postgres", f"CREATE DATABASE {name}")
         return name
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
-        self._sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._sql("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def empty(self, name: str, *, keep: Iterable[str]) -> None:
+        """Delete every row of the tables `keep` and every other table; numbers start again."""
+        self._sql(name, _EMPTY.format(keep=", ".join(f"'{table}'" for table in keep)))
 
     def start(self) -> None:
         """Make the cluster and serve it; returns when it accepts connections."""
@@ -113,9 +139,16 @@ class PostgresServer:
             time.sleep(0.05)
         raise RuntimeError(f"PostgreSQL did not start:\n{(self._home / 'log').read_text()}")
 
-    def _sql(self, statement: str) -> None:
-        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
-        self._run([_binary("psql"), "-q", "-v", "ON_ERROR_STOP=1", *address, "-c", statement])
+    def _sql(self, name: str, statements: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self.url(name))
+            try:
+                await connection.execute(statements)
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as pool:  # a thread of its own: the test's loop is left alone
+            pool.submit(lambda: asyncio.run(run())).result()
 
     def _run(self, command: list[str]) -> None:
         done = subprocess.run(
