@@ -1,0 +1,115 @@
+"""One alert per cause: opened once, closed when it is over, gravest first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from supervision.clock import FixedClock
+from supervision.kernel.events import (
+    BookingLate,
+    BookingReturned,
+    ChargingStationConnected,
+    Event,
+    EvseStatusChanged,
+)
+from supervision.notify.alerts import AlertService
+from supervision.store import schema
+from supervision.store.db import Database, Tx
+from supervision.store.outbox import Outbox
+from tests import factories
+
+PLACE = {"organisation_id": "org", "charging_station": "CP16", "station_id": "st"}
+TRIP = {"organisation_id": "org", "booking_id": "b1", "vehicle_id": "car-CP16", "station_id": "st"}
+
+
+async def deliver(db: Database, clock: FixedClock, service: AlertService, *events: Event) -> None:
+    async def unit(tx: Tx) -> None:
+        for event in events:
+            tx.emit(event)
+
+    await db.write("org", unit)
+    await Outbox(db, clock, [service.consumer()]).drain()
+
+
+async def inbox(db: Database, service: AlertService) -> list[tuple[str, str]]:
+    async with db.read("org") as reader:
+        return [(alert.kind, alert.severity) for alert in await service.open_alerts(reader, "org")]
+
+
+async def test_alert_same_fault_twice_is_one_line(sqlite_db: Database, clock: FixedClock) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    fault = EvseStatusChanged(**PLACE, evse_id=1, status="Faulted")
+    await deliver(sqlite_db, clock, service, fault, fault)
+    assert await inbox(sqlite_db, service) == [("faulted", "high")]
+
+
+async def test_alert_fault_that_ended_is_closed_and_may_open_again(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
+    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Available"))
+    assert await inbox(sqlite_db, service) == []
+    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
+    assert await inbox(sqlite_db, service) == [("faulted", "high")]
+
+
+async def test_alert_late_car_closes_with_its_return(sqlite_db: Database, clock: FixedClock) -> None:
+    await factories.write_service(sqlite_db)
+    await sqlite_db.write(
+        "org",
+        lambda tx: factories.booking(
+            tx, id="b1", status="active", start_at=clock.now() - timedelta(hours=3), end_at=clock.now()
+        ),
+    )
+    service = AlertService(sqlite_db, clock)
+    await deliver(sqlite_db, clock, service, BookingLate(**TRIP))
+    assert await inbox(sqlite_db, service) == [("late", "high")]
+    await deliver(sqlite_db, clock, service, BookingReturned(**TRIP))
+    assert await inbox(sqlite_db, service) == []
+
+
+async def test_alert_silent_station_opens_after_ten_minutes_and_closes_on_return(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    gone = (
+        update(schema.charging_stations)
+        .where(
+            schema.charging_stations.c.organisation_id == "org",
+            schema.charging_stations.c.identity == "CP16",
+        )
+        .values(disconnected_at=clock.now())
+    )
+
+    async def unit(tx: Tx) -> None:
+        await tx.execute(gone)
+
+    await sqlite_db.write("org", unit)
+    clock.advance(minutes=9, seconds=59)
+    await service.sweep()
+    assert await inbox(sqlite_db, service) == []
+    clock.advance(seconds=1)
+    await service.sweep()
+    await service.sweep()
+    assert await inbox(sqlite_db, service) == [("offline", "medium")]
+    await deliver(sqlite_db, clock, service, ChargingStationConnected(**PLACE))
+    assert await inbox(sqlite_db, service) == []
+
+
+async def test_alert_acknowledged_names_who_takes_care(sqlite_db: Database, clock: FixedClock) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
+    async with sqlite_db.read("org") as reader:
+        (alert,) = await service.open_alerts(reader, "org")
+    assert await service.acknowledge("org", alert.id, "m1") is True
+    assert await service.acknowledge("org", alert.id, "m1") is False
+    async with sqlite_db.read("org") as reader:
+        (seen,) = await service.open_alerts(reader, "org")
+    assert (seen.acknowledged_by, seen.acknowledged_at) == ("m1", clock.now())
