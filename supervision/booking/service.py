@@ -60,12 +60,15 @@ class BookingService:
         if organisation_id is None or not _belongs(identity, organisation_id):
             return Refused("vehicle_unknown", {"vehicle": request.vehicle_id})
         booking_id = self._new_id()
+        seen: list[Situation] = []
 
         async def unit(tx: Tx) -> Booking | Refused:
-            await store.lock_driver(tx, request.driver_id)
+            if not self._db.is_sqlite:  # SQLite has one writer anyway
+                await store.lock_driver(tx, request.driver_id)
             situation = await _situation_of(tx, organisation_id, request)
             if isinstance(situation, Refused):
                 return situation
+            seen[:] = [situation]
             decision = rules.decide_booking(
                 request, situation, asked_by=identity, booking_id=booking_id, now=now
             )
@@ -73,7 +76,7 @@ class BookingService:
 
         result = await self._guarded(organisation_id, unit) or rules.overlap(request.vehicle_id)
         if isinstance(result, Refused) and result.code in _HAS_ALTERNATIVE:
-            return await self._with_proposals(identity, organisation_id, request, result, now)
+            return await self._with_proposals(identity, request, seen[0], result, now)
         return result
 
     async def extend(self, by: Actor, booking_id: str, new_end: datetime) -> Booking | Refused:
@@ -261,15 +264,12 @@ class BookingService:
     async def _with_proposals(
         self,
         identity: Identity,
-        organisation_id: str,
         request: BookingRequest,
+        situation: Situation,
         refused: Refused,
         now: datetime,
     ) -> Refused:
-        async with self._db.read(organisation_id) as reader:
-            situation = await _situation_of(reader, organisation_id, request)
-            if isinstance(situation, Refused):
-                return refused
+        async with self._db.read(situation.community.organisation_id) as reader:
             proposals = await _proposals(reader, identity, request, situation, refused.code, now)
         if refused.code == OVERLAP:
             await self._note_missed(situation.community, request, now)
