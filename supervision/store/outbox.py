@@ -2,7 +2,8 @@
 
 `spread` gives every event one delivery per interested consumer; each consumer then works through its
 own deliveries, so a mail server that is down delays no charging plan. A failed delivery is tried again
-with growing pauses and, when it cannot succeed, becomes a dead letter for the portal to show.
+with growing pauses, overtaken by those behind it (a consumer re-reads the truth and needs no strict
+order), and, when it cannot succeed, becomes a dead letter for the portal to show.
 """
 
 from __future__ import annotations
@@ -144,10 +145,18 @@ class Outbox:
         )
         async with self._db.read(_WHOLE_SERVICE) as reader:
             rows = await reader.all(statement)
-        return [
-            Delivery(row["id"], event_from(row["name"], row["payload"]), row["at"], row["attempts"] + 1)
-            for row in rows
-        ]
+        deliveries = [await self._readable(row) for row in rows]
+        return [delivery for delivery in deliveries if delivery is not None]
+
+    async def _readable(self, row: Mapping[str, Any]) -> Delivery | None:
+        """Rebuild the event; one that another version of the program wrote may be unknown here."""
+        try:
+            event = event_from(row["name"], row["payload"])
+        except (KeyError, TypeError) as error:
+            log.error("outbox.event_unknown", event_name=row["name"], delivery=row["id"])
+            await self._mark(row["id"], state="dead", error=f"{type(error).__name__}: {error}"[:500])
+            return None
+        return Delivery(row["id"], event, row["at"], row["attempts"] + 1)
 
     async def _deliver(self, consumer: Consumer, delivery: Delivery) -> bool:
         try:
@@ -155,7 +164,7 @@ class Outbox:
         except Exception as error:
             await self._failed(consumer, delivery, error)
             return False
-        await self._mark(delivery, state="done", done_at=self._clock.now(), attempts=delivery.attempt)
+        await self._mark(delivery.id, state="done", done_at=self._clock.now(), attempts=delivery.attempt)
         return True
 
     async def _failed(self, consumer: Consumer, delivery: Delivery, error: Exception) -> None:
@@ -169,15 +178,15 @@ class Outbox:
             dead=dead,
         )
         await self._mark(
-            delivery,
+            delivery.id,
             state="dead" if dead else "pending",
             attempts=delivery.attempt,
             next_try_at=self._clock.now() + pause_after(delivery.attempt),
             error=f"{type(error).__name__}: {error}"[:500],
         )
 
-    async def _mark(self, delivery: Delivery, **values: Any) -> None:
-        statement = update(outbox_deliveries).where(outbox_deliveries.c.id == delivery.id).values(**values)
+    async def _mark(self, delivery_id: int, **values: Any) -> None:
+        statement = update(outbox_deliveries).where(outbox_deliveries.c.id == delivery_id).values(**values)
 
         async def unit(tx: Tx) -> None:
             await tx.execute(statement)
