@@ -71,8 +71,8 @@ class SmtpMail:
 
     async def send(self, mail: Mail) -> Receipt:
         """Hand the mail to the server; DeliveryError says whether trying again can help."""
-        letter = self.letter(mail)
         try:
+            letter = self.letter(mail)
             await aiosmtplib.send(
                 letter,
                 sender=self.mail_from,
@@ -125,10 +125,12 @@ def _delivery_error(error: Exception) -> DeliveryError:
             return DeliveryError(detail, unreachable=True)
         case aiosmtplib.SMTPResponseException():
             return DeliveryError(f"{error.code} {error.message}", permanent=error.code >= _PERMANENT)
-        case ValueError():
-            return DeliveryError(detail, permanent=True)  # e.g. a line break in an address
-        case _:
+        case aiosmtplib.SMTPNotSupported():
+            return DeliveryError(detail, permanent=True)  # an address beyond ASCII, RFC 6531 not spoken
+        case aiosmtplib.SMTPException() | OSError():
             return DeliveryError(detail, unreachable=True)  # no connection, no TLS, silence
+        case _:
+            return DeliveryError(detail, permanent=True)  # ValueError: a line break in an address
 
 
 def _port(netloc: str) -> int | None:
