@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Protocol
 
-from supervision.charging.model import ChargingWindow, GridLimits, PhaseStep, PlanningProblem
+from supervision.charging.model import ChargingWindow, GridLimits, PlanningProblem
 from supervision.kernel.timespan import to_millis
 
 MJ_PER_WH = 3_600_000
@@ -22,15 +21,6 @@ MJ_PER_KWH = 1000 * MJ_PER_WH
 
 Energies = Sequence[Mapping[int, int]]
 """Per task: interval index -> energy in millijoules."""
-
-
-class HasHeadroom(Protocol):
-    """An interval, or a part of one."""
-
-    @property
-    def headroom_da(self) -> tuple[int, ...]:
-        """Tenths of an ampere left for charging, per phase."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +43,20 @@ class Task:
 
     def power(self, current_da: int) -> int:
         """Watts drawn at a current, on all the phases of this task together."""
-        return round(current_da * len(self.phases) * self.voltage_v / 10)
+        return (2 * current_da * len(self.phases) * self.voltage_v + 10) // 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A stretch of time in which nothing outside changes: one price, one headroom per phase."""
+    """A stretch of time in which nothing outside changes: one price, one headroom per phase.
+
+    `rank` orders the prices of the problem, the cheapest 0: whole numbers compare fast.
+    """
 
     start: int
     end: int
     price: Fraction
+    rank: int
     headroom_da: tuple[int, ...]
 
     @property
@@ -80,9 +74,9 @@ class Instance:
     spans: tuple[range, ...]
     slot: int
 
-    def cap_da(self, task: Task, place: HasHeadroom) -> int:
+    def cap_da(self, task: Task, interval: Interval) -> int:
         """The most the task may draw there if it were alone; 0 when that is below its minimum current."""
-        free = min(place.headroom_da[phase] for phase in task.phases)
+        free = min(interval.headroom_da[phase] for phase in task.phases)
         cap = min(task.max_da, free)
         return cap if cap >= task.min_da else 0
 
@@ -139,7 +133,13 @@ def _intervals(problem: PlanningProblem, tasks: Sequence[Task]) -> tuple[Interva
     cuts = sorted(edges)
     prices, headroom = _PriceLine(grid), _HeadroomLine(grid)
     return tuple(
-        Interval(start=start, end=end, price=prices.at(start), headroom_da=headroom.at(start))
+        Interval(
+            start=start,
+            end=end,
+            price=prices.at(start),
+            rank=prices.rank(start),
+            headroom_da=headroom.at(start),
+        )
         for start, end in pairwise(cuts)
     )
 
@@ -149,12 +149,18 @@ class _PriceLine:
 
     def __init__(self, grid: GridLimits) -> None:
         self._starts = [to_millis(step.start) for step in grid.prices]
-        self._values = [Fraction(step.eur_per_kwh) for step in grid.prices]
+        self._values = [Fraction(step.eur_per_kwh) for step in grid.prices] or [Fraction(0)]
+        ranks = {price: rank for rank, price in enumerate(sorted(set(self._values)))}
+        self._ranks = [ranks[price] for price in self._values]
 
     def at(self, instant: int) -> Fraction:
-        if not self._values:
-            return Fraction(0)
-        return self._values[max(0, bisect_right(self._starts, instant) - 1)]
+        return self._values[self._position(instant)]
+
+    def rank(self, instant: int) -> int:
+        return self._ranks[self._position(instant)]
+
+    def _position(self, instant: int) -> int:
+        return max(0, bisect_right(self._starts, instant) - 1)
 
 
 class _HeadroomLine:
@@ -164,17 +170,21 @@ class _HeadroomLine:
         self._grid = grid
         self._limit_starts = [to_millis(step.start) for step in grid.limits]
         self._load_starts = [to_millis(step.start) for step in grid.base_load_w]
+        self._known: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def at(self, instant: int) -> tuple[int, ...]:
-        limit = _value(self._grid.limits, self._limit_starts, instant) or self._grid.limit_a
-        load = _value(self._grid.base_load_w, self._load_starts, instant) or (0.0,) * len(limit)
-        free = [exact(a) - exact(w) / self._grid.voltage_v for a, w in zip(limit, load, strict=True)]
+        limit = bisect_right(self._limit_starts, instant) - 1
+        load = bisect_right(self._load_starts, instant) - 1
+        if (limit, load) not in self._known:
+            self._known[limit, load] = self._headroom(limit, load)
+        return self._known[limit, load]
+
+    def _headroom(self, limit: int, load: int) -> tuple[int, ...]:
+        grid = self._grid
+        amps = grid.limits[limit].values if limit >= 0 else grid.limit_a
+        watts = grid.base_load_w[load].values if load >= 0 else (0.0,) * len(amps)
+        free = [exact(a) - exact(w) / grid.voltage_v for a, w in zip(amps, watts, strict=True)]
         return tuple(max(0, floor_tenths(amps)) for amps in free)
-
-
-def _value(steps: Sequence[PhaseStep], starts: Sequence[int], instant: int) -> tuple[float, ...] | None:
-    position = bisect_right(starts, instant) - 1
-    return steps[position].values if position >= 0 else None
 
 
 def exact(value: float) -> Fraction:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass
 
-from supervision.charging.instance import Energies, Instance, Interval, Task
+from supervision.charging.instance import MJ_PER_WH, Energies, Instance, Interval, Task
 
 SECOND = 1000
 STEP_DA = 10
 """By how much a task that already runs is raised when others give way: 1 A."""
+WORTH_A_MOVE = MJ_PER_WH
 MOST_TRIED_CELLS = 60_000
 """Bound on the work of `make_room`: tries x cells."""
 Allocation = dict[int, int]
@@ -30,14 +30,17 @@ class Cell:
 
     start: int
     end: int
-    price: Fraction
-    headroom_da: tuple[int, ...]
-    currents: Allocation = field(default_factory=dict)
+    interval: Interval
+    currents: Allocation
 
     @property
     def length(self) -> int:
         """Milliseconds."""
         return self.end - self.start
+
+    def copy(self) -> Cell:
+        """A cell of its own that may be cut and filled."""
+        return Cell(self.start, self.end, self.interval, self.currents)
 
 
 @dataclass
@@ -68,9 +71,12 @@ class _Moment:
         return self.interval.end - self.now - -(-self.left[k] // power)
 
 
-def pack(instance: Instance, energies: Energies) -> list[Cell]:
-    """Return the timeline of currents, in time order and without gaps inside the horizon."""
-    packer = _Packer(instance)
+def pack(instance: Instance, energies: Energies, hopeless: Sequence[int]) -> list[Cell]:
+    """Return the timeline of currents, in time order and without gaps inside the horizon.
+
+    `hopeless` is, per task, the energy that surely cannot be placed: nobody is moved aside for it.
+    """
+    packer = _Packer(instance, hopeless)
     for i, interval in enumerate(instance.intervals):
         packer.play(interval, {k: share[i] for k, share in enumerate(energies) if i in share})
     packer.place_leftovers()
@@ -79,11 +85,12 @@ def pack(instance: Instance, energies: Energies) -> list[Cell]:
 
 
 class _Packer:
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, hopeless: Sequence[int]) -> None:
         self.instance = instance
         self.cells: list[Cell] = []
         self.needed = [task.need for task in instance.tasks]
         self.room = [task.room for task in instance.tasks]
+        self.hopeless = hopeless
         self.levels = sorted({task.priority for task in instance.tasks})
 
     def play(self, interval: Interval, shares: Mapping[int, int]) -> None:
@@ -136,7 +143,7 @@ class _Packer:
             currents = choose(moment) if open_tasks else {}
             currents = {k: self._fit(k, current, left[k], room[k]) for k, current in currents.items()}
             end = self._next_event(interval, now, left, room, currents)
-            cells.append(Cell(now, end, interval.price, interval.headroom_da, currents))
+            cells.append(Cell(now, end, interval, currents))
             for k, current in currents.items():
                 energy = self.instance.tasks[k].power(current) * (end - now)
                 left[k] = max(0, left[k] - energy)
@@ -166,7 +173,10 @@ class _Packer:
 
     def place_leftovers(self) -> None:
         """Give what the intervals could not hold to the cheapest time with room, most important first."""
-        for k in self._waiting():
+        self._place(self._waiting())
+
+    def _place(self, waiting: Iterable[int]) -> None:
+        for k in waiting:
             for cell in self._open_cells(k):
                 if self.needed[k] <= 0:
                     break
@@ -177,11 +187,14 @@ class _Packer:
         waiting = [k for k, needed in enumerate(self.needed) if needed > 0]
         return sorted(waiting, key=lambda k: (tasks[k].priority, tasks[k].end, k))
 
+    def _hopeful(self) -> list[int]:
+        return [k for k in self._waiting() if self.needed[k] - self.hopeless[k] >= WORTH_A_MOVE]
+
     def _open_cells(self, k: int) -> list[Cell]:
         """The cells in which the task is plugged, the cheapest first, then the earliest."""
         task = self.instance.tasks[k]
         mine = [cell for cell in self.cells if task.start <= cell.start and cell.end <= task.end]
-        return sorted(mine, key=lambda cell: (cell.price, cell.start))
+        return sorted(mine, key=lambda cell: (cell.interval.rank, cell.start))
 
     def make_room(self) -> None:
         """Where a task still lacks energy, move others aside if they can make it up at another time.
@@ -190,12 +203,12 @@ class _Packer:
         tries is bounded, so a site that cannot serve everyone costs milliseconds, not minutes.
         """
         tries = MOST_TRIED_CELLS // max(1, len(self.cells))
-        for k in self._waiting():
+        for k in self._hopeful():
             for start in [cell.start for cell in self._open_cells(k)]:
-                if self.needed[k] <= 0 or tries <= 0:
+                if self.needed[k] <= max(0, self.hopeless[k]) or tries <= 0:
                     break
                 cell = self._cell_at(start)
-                if self.instance.cap_da(self.instance.tasks[k], cell) <= cell.currents.get(k, 0):
+                if self.instance.cap_da(self.instance.tasks[k], cell.interval) <= cell.currents.get(k, 0):
                     continue
                 tries -= 1
                 self._try_in(k, cell)
@@ -205,11 +218,14 @@ class _Packer:
 
     def _try_in(self, k: int, cell: Cell) -> None:
         before = self._lacking()
-        saved = [replace(one) for one in self.cells], list(self.needed), list(self.room)
+        saved = self.cells, self.needed, self.room
+        self.cells = [one.copy() for one in self.cells]
+        self.needed, self.room = list(self.needed), list(self.room)
+        cell = self._cell_at(cell.start)
         self._push_aside(k, cell)
-        self.place_leftovers()
+        self._place(self._hopeful())
         if self._lacking() >= before:
-            self.cells[:], self.needed, self.room = saved
+            self.cells, self.needed, self.room = saved
 
     def _lacking(self) -> list[int]:
         return self._by_level(enumerate(self.needed))
@@ -221,7 +237,7 @@ class _Packer:
         gain = task.power(wanted) - task.power(own)
         part = self._split(cell, min(cell.length, duration(gain, self.needed[k], self.room[k])), at_end=False)
         for v in self._victims(k, part):
-            free = _free(self.instance, part.headroom_da, part.currents)
+            free = _free(self.instance, part.interval.headroom_da, part.currents)
             lacking = wanted - own - min(free[phase] for phase in task.phases)
             if lacking <= 0:
                 break
@@ -252,7 +268,7 @@ class _Packer:
 
     def _raise(self, k: int, cell: Cell) -> None:
         task, own = self.instance.tasks[k], cell.currents.get(k, 0)
-        free = _free(self.instance, cell.headroom_da, cell.currents)
+        free = _free(self.instance, cell.interval.headroom_da, cell.currents)
         current = min(task.max_da, own + min(free[phase] for phase in task.phases))
         if current < task.min_da or current <= own:
             return
@@ -277,7 +293,7 @@ class _Packer:
         if length >= cell.length:
             return cell
         cut = cell.end - length if at_end else cell.start + length
-        tail = Cell(cut, cell.end, cell.price, cell.headroom_da, dict(cell.currents))
+        tail = Cell(cut, cell.end, cell.interval, cell.currents)
         cell.end = cut
         self.cells.insert(self.cells.index(cell) + 1, tail)
         return tail if at_end else cell
@@ -352,8 +368,8 @@ def side_by_side(moment: _Moment) -> Allocation:
 def _rate(moment: _Moment, k: int) -> int:
     """Tenths of an ampere that spread what is left evenly over the rest of the interval, rounded up."""
     task = moment.instance.tasks[k]
-    watts_of_tenth = Fraction(len(task.phases) * task.voltage_v, 10)
-    return -(-moment.left[k] // int(watts_of_tenth * (moment.interval.end - moment.now) or 1))
+    per_tenth = len(task.phases) * task.voltage_v * (moment.interval.end - moment.now)
+    return -(-10 * moment.left[k] // per_tenth)
 
 
 def _free(instance: Instance, headroom_da: Sequence[int], currents: Mapping[int, int]) -> list[int]:

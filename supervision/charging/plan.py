@@ -31,7 +31,8 @@ def solve(problem: PlanningProblem, *, solver: SolverChoice = "auto") -> Chargin
     """Plan every window of the problem; `auto` takes HiGHS where highspy is installed."""
     name = _choose(solver)
     instance = compile_problem(problem)
-    cells = packing.pack(instance, _energies(instance, name))
+    energies = _energies(instance, name)
+    cells = packing.pack(instance, energies, _hopeless(instance, energies, name))
     periods = _periods(instance, cells)
     by_window = {task.index: k for k, task in enumerate(instance.tasks)}
     windows = [
@@ -56,6 +57,15 @@ def _energies(instance: Instance, name: SolverName) -> Energies:
     from supervision.charging import solver_highs  # noqa: PLC0415
 
     return solver_highs.energies(instance)
+
+
+def _hopeless(instance: Instance, energies: Energies, name: SolverName) -> list[int]:
+    """Energy that surely cannot be placed: the optimum's shortfall, or what even a car alone would lack."""
+    if name == "highs":
+        placed = [sum(share.values()) for share in energies]
+    else:
+        placed = [solver_greedy.alone(instance, k) for k in range(len(instance.tasks))]
+    return [max(0, task.need - energy) for task, energy in zip(instance.tasks, placed, strict=True)]
 
 
 def _periods(instance: Instance, cells: Sequence[Cell]) -> list[list[Period]]:
@@ -110,11 +120,11 @@ def _answer(
 
 def _cost(instance: Instance, cells: Sequence[Cell]) -> Decimal:
     """Euros, rounded to cents once, half away from zero."""
-    total = Fraction(0)
+    energy: dict[Fraction, int] = {}
     for cell in cells:
         power = sum(instance.tasks[k].power(current) for k, current in cell.currents.items())
-        total += cell.price * power * cell.length
-    euros = total / MJ_PER_KWH
+        energy[cell.interval.price] = energy.get(cell.interval.price, 0) + power * cell.length
+    euros = sum((price * amount for price, amount in energy.items()), Fraction(0)) / MJ_PER_KWH
     exact = Decimal(euros.numerator) / Decimal(euros.denominator)
     return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 

@@ -22,10 +22,14 @@ def energies(instance: Instance) -> Energies:
     return answer
 
 
+def alone(instance: Instance, k: int) -> int:
+    """The most the task could take if no other car were there, in mJ."""
+    return sum(_capacity(instance, instance.tasks[k], i) for i in instance.spans[k])
+
+
 def _urgency(instance: Instance, k: int) -> tuple[int, float, int, int]:
     task = instance.tasks[k]
-    capacity = sum(_capacity(instance, task, i) for i in instance.spans[k])
-    return task.priority, capacity / task.need, task.end, k
+    return task.priority, alone(instance, k) / task.need, task.end, k
 
 
 def _capacity(instance: Instance, task: Task, i: int) -> int:
