@@ -81,6 +81,6 @@ def render(template: str, context: Mapping[str, object], *, language: str) -> st
 
 
 def render_part(template: str, macro: str, *args: object, language: str) -> str:
-    """Render one macro of a template: the same markup as in the whole page, for fragments and live updates."""
+    """Render one macro of a template: the markup of the whole page, for fragments and live updates."""
     module = environment(language).get_template(template).module
     return str(getattr(module, macro)(*args))

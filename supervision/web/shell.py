@@ -45,6 +45,7 @@ class Shell:
 
     path: str
     now: datetime
+    here: str = ""
     brand: str = "Autopartage"
     theme: Theme = "auto"
     viewer: Viewer | None = None

@@ -90,7 +90,7 @@ class Translator:
         return _date(_day_of(at), "E d MMM", _REGIONS[self.language])
 
     def long_day(self, at: datetime | date) -> str:
-        """Samedi 21 novembre 2026"""
+        """Write a day in full: samedi 21 novembre 2026."""
         return _date(_day_of(at), "EEEE d MMMM y", _REGIONS[self.language])
 
     def short_day(self, at: datetime | date) -> str:
@@ -98,7 +98,7 @@ class Translator:
         return _date(_day_of(at), "short" if self.language == "fr" else "dd/MM/y", _REGIONS[self.language])
 
     def moment(self, at: datetime) -> str:
-        """Sam. 21 nov. 16:00"""
+        """Write day and hour: sam. 21 nov. 16:00."""
         return _datetime(at, "E d MMM HH:mm", _REGIONS[self.language])
 
     def near(self, at: datetime, now: datetime) -> str:

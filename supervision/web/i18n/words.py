@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from supervision.kernel.timespan import parse_instant
 from supervision.web.i18n import N_, Translator
 
 EVSE_STATUS = {
@@ -31,11 +32,14 @@ BOOKING_STATE = {
     "no_show": N_("not taken"),
 }
 PAYMENT_STATE = {
-    "planned": N_("to pay"),
+    "due": N_("to pay"),
     "asked": N_("payment asked"),
     "paid": N_("paid"),
     "declined": N_("payment refused"),
+    "cancelled": N_("cancelled"),
+    "refund_due": N_("refund on its way"),
     "refunded": N_("refunded"),
+    "refund_failed": N_("refund failed"),
     "none": N_("issued"),
 }
 COMMAND_STATE = {
@@ -48,23 +52,21 @@ COMMAND_STATE = {
 }
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
-    "departure_at_risk": N_("%(vehicle)s may not be charged in time"),
-    "not_following": N_("%(charging_station)s does not follow its limit"),
+    "at_risk": N_("%(vehicle)s may not be charged in time"),
+    "disobeys": N_("%(charging_station)s does not follow its limit"),
     "faulted": N_("%(charging_station)s reports a fault"),
     "offline": N_("%(charging_station)s is offline"),
+    "undelivered": N_("Something could not be delivered"),
     "problem": N_("%(vehicle)s: %(text)s"),
-    "delivery": N_("A message could not be delivered"),
-    "not_plugged": N_("%(vehicle)s came back without charging"),
 }
 ALERT_DETAILS = {
-    "late": N_("driver %(driver)s, expected %(expected_at)s, next booking %(next_at)s"),
-    "departure_at_risk": N_("short of %(shortfall_wh)s for the departure at %(departure_at)s"),
-    "not_following": N_("limit %(limit_a)s, measured %(measured_a)s: its power is taken off the site's"),
-    "faulted": N_("point %(evse)s: %(error)s"),
-    "offline": N_("no message since %(since_at)s"),
+    "late": N_("driver %(driver)s, expected %(end_at)s, next booking %(next_at)s"),
+    "at_risk": N_("short of %(shortfall_wh)s for the departure at %(departure_at)s"),
+    "disobeys": N_("point %(evse_id)s draws more than its limit: its power is taken off the site's"),
+    "faulted": N_("point %(evse_id)s: %(error)s"),
+    "offline": N_("no message since %(since)s"),
+    "undelivered": N_("%(consumer)s: %(error)s"),
     "problem": N_("reported by %(driver)s"),
-    "delivery": N_("to %(recipient)s after %(attempts)s attempts"),
-    "not_plugged": N_("returned by %(driver)s without a charge seen by the charging station"),
 }
 ACTIONS = {
     "call": N_("Call %(name)s"),
@@ -72,47 +74,71 @@ ACTIONS = {
     "reset": N_("Restart"),
     "booking": N_("Open the booking"),
     "plan": N_("Why this charge?"),
-    "station": N_("Open the station"),
+}
+DONE = {
+    "booked": N_("It is booked."),
+    "extended": N_("The booking is extended."),
+    "cancelled": N_("The booking is cancelled."),
+    "started": N_("Have a good trip!"),
+    "returned": N_("Thank you, the booking is ended."),
+    "reported": N_("Thank you, we have received your report."),
+    "acknowledged": N_("You take care of this alert."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
-    "overlap": N_("This car is already taken at that time."),
-    "overlap_with_next": N_("This car is already taken at that time. Next free time: %(next_at)s."),
-    "too_short": N_("A booking lasts at least %(min_duration_min)s."),
-    "too_long": N_("A booking lasts at most %(max_duration_h)s in a row."),
-    "too_far": N_("Bookings open %(horizon_days)s days ahead."),
-    "too_late": N_("The start must lie at least %(lead_min)s ahead."),
+    "already_credited": N_("This invoice is already taken back."),
+    "bad_credentials": N_("E-mail address or password is wrong."),
+    "bad_time": N_("This is not a valid day or time."),
+    "booking_over": N_("This booking ended at %(end_at)s."),
+    "booking_unknown": N_("Nothing was found under this address."),
+    "chain_too_long": N_("With your bookings before and after, more than %(max_duration_h)s in a row."),
+    "community_unknown": N_("Nothing was found under this address."),
+    "driver_unknown": N_("Nothing was found under this address."),
+    "end_closed": N_("The station is closed from %(from)s to %(until)s: choose another end."),
+    "ends_before_start": N_("The end must come after the start."),
     "in_the_past": N_("This time has passed."),
-    "closed": N_("The station is closed from %(from)s to %(to)s: choose another start or end."),
-    "too_many": N_("%(max_upcoming)s upcoming bookings at most: end or cancel one first."),
-    "licence_expires": N_("Your driving licence expires before the end of the booking."),
+    "key_missing": N_("The key is not in the box yet."),
+    "licence_category": N_("Your driving licence does not cover this car."),
+    "licence_expires": N_("Your driving licence expires before the end of the booking (%(valid_until)s)."),
     "licence_missing": N_("Your driving licence is not recorded yet."),
-    "not_yours": N_("This booking belongs to somebody else."),
-    "not_found": N_("Nothing was found under this address."),
-    "wrong_state": N_("This is no longer possible: the booking is %(state)s."),
-    "not_started": N_("The car was not taken yet."),
+    "no_car": N_("There is no car you may book."),
+    "no_tariff": N_("This car has no price yet."),
+    "not_a_driver": N_("You are not a driver of %(community)s."),
     "not_charging": N_(
         "The charging station sees no charge yet. Check the cable, or use the other way below."
     ),
-    "bad_time": N_("This is not a valid day or time."),
-    "end_before_start": N_("The end must come after the start."),
-    "bad_credentials": N_("E-mail address or password is wrong."),
-    "too_many_attempts": N_("Too many attempts. Try again in %(wait_s)s."),
-    "form_expired": N_("This form was open for too long. Please try again."),
+    "not_found": N_("Nothing was found under this address."),
+    "not_longer": N_("The new end must come after %(end_at)s."),
+    "not_plugged": N_("The cable is not plugged in yet."),
+    "not_shorter": N_("The new end must come before %(end_at)s."),
+    "not_yours": N_("This booking belongs to somebody else."),
+    "odometer_went_back": N_("The odometer cannot run backwards: it read %(start_km)s."),
+    "off_grid": N_("Times go in steps of %(grid_min)s."),
     "offline": N_("The charging station is offline."),
-    "not_allowed": N_("You may not do this."),
-    "payment_refused": N_("Your last payment was refused: settle it before booking again."),
-    "odometer_backwards": N_("The odometer cannot run backwards: it read %(last_km)s."),
+    "overlap": N_("This car is already taken at that time."),
+    "payment_in_progress": N_("The card is being asked: try again in a few minutes."),
+    "start_closed": N_("The station is closed from %(from)s to %(until)s: choose another start."),
+    "too_early_to_start": N_("You can take the car from %(from)s on."),
+    "too_far_ahead": N_("Bookings open %(horizon_days)s days ahead."),
+    "too_late_to_book": N_("Too late for this start: the first one possible is %(earliest)s."),
+    "too_long": N_("A booking lasts at most %(max_duration_h)s in a row."),
+    "too_many_attempts": N_("Too many attempts. Try again in %(minutes)s minutes."),
+    "too_many_upcoming": N_("%(max_upcoming)s upcoming bookings at most: end or cancel one first."),
+    "too_short": N_("A booking lasts at least %(min_duration_min)s."),
+    "vehicle_not_back": N_("The car is not back yet from the booking before yours."),
+    "vehicle_unknown": N_("There is no such car here."),
+    "vehicle_withdrawn": N_("This car is out of service then."),
+    "wrong_state": N_("This is no longer possible: the booking is %(status)s."),
 }
 # Codes of charging.reasons: why a window is served as it is.
 REASONS = {
-    "over": N_("the car was unplugged at %(until_at)s"),
-    "nothing_needed": N_("no energy is needed before %(until_at)s"),
-    "met": N_("the cheapest time before %(until_at)s"),
-    "met_now": N_("the time until %(until_at)s leaves no choice of hours"),
+    "over": N_("the car was unplugged at %(until)s"),
+    "nothing_needed": N_("no energy is needed before %(until)s"),
+    "met": N_("the cheapest time before %(until)s"),
+    "met_now": N_("the time until %(until)s leaves no choice of hours"),
     "battery_full": N_("the battery takes no more than %(max_wh)s"),
     "below_minimum_current": N_("the site leaves %(free_a)s, less than this car can use (%(min_a)s)"),
-    "too_short": N_("even alone, only %(possible_wh)s fit before %(until_at)s"),
+    "too_short": N_("even alone, only %(possible_wh)s fit before %(until)s"),
     "site_limit": N_("limit of the site, shared with the other cars"),
 }
 
@@ -176,8 +202,10 @@ class Words:
         """Write a value as its type or the unit at the end of its name (`limit_w`, `late_min`) demands."""
         if value is None:
             return "–"
-        if name == "state":
+        if name == "status":
             return self.booking_state(str(value))
+        if isinstance(value, str):
+            value = _instant_or_text(value, now)
         if isinstance(value, datetime):
             return self.words.near(value, now) if now else self.words.moment(value)
         if isinstance(value, timedelta):
@@ -204,6 +232,17 @@ class Words:
             "min": lambda value: words.duration(timedelta(minutes=value)),
             "h": lambda value: words.duration(timedelta(hours=value)),
         }
+
+
+def _instant_or_text(text: str, now: datetime | None) -> object:
+    """Domain packages write instants as RFC 3339 text; they are shown on the reader's clock."""
+    if len(text) < len("2026-11-21T18:00Z") or "T" not in text:
+        return text
+    try:
+        at = parse_instant(text)
+    except ValueError:
+        return text
+    return at if now is None or now.tzinfo is None else at.astimezone(now.tzinfo)
 
 
 class _Missing(dict[str, str]):

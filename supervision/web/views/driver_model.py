@@ -17,6 +17,9 @@ class Refusal:
     code: str
     params: Mapping[str, object] = field(default_factory=dict)
     next_href: str = ""
+    next_label: str = ""
+    next_at: datetime | None = None
+    next_end: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class SearchView:
     """Time first, then the cars that are free."""
 
     presets: tuple[Preset, ...]
+    community: str
+    communities: tuple[Choice, ...]
     station: str
     stations: tuple[Choice, ...]
     favourite: str
@@ -97,10 +102,9 @@ class CommunityTerms:
 
     buffer_min: int
     late_step_cents: int
-    late_step_min: int
     code_lead: timedelta
-    excess_cents: int | None
     closed: tuple[time, time] | None
+    return_needs_charge: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +174,7 @@ class BookingView:
     can_cancel: bool
     late_by: timedelta | None
     driver: str
+    odometer_km: int
     now: datetime
 
     @property
@@ -301,6 +306,7 @@ class InvoiceView:
     vat: tuple[VatLine, ...]
     total_cents: int
     due_at: datetime | None
+    corrects: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,10 +43,9 @@ LINES = (
 TERMS = driver.CommunityTerms(
     buffer_min=30,
     late_step_cents=1000,
-    late_step_min=30,
     code_lead=timedelta(hours=1),
-    excess_cents=108000,
     closed=(time(0), time(5)),
+    return_needs_charge=True,
 )
 SEARCH = driver.SearchView(
     presets=tuple(
@@ -55,6 +54,8 @@ SEARCH = driver.SearchView(
         )
         for code in ("now", "evening", "morning", "day")
     ),
+    community="valdrome",
+    communities=(driver.Choice(value="valdrome", label="Val de Drôme"),),
     station="eurre",
     stations=(
         driver.Choice(value="eurre", label="Eurre – Écosite"),
@@ -120,6 +121,7 @@ BOOKING = driver.BookingView(
     can_cancel=True,
     late_by=None,
     driver="",
+    odometer_km=24310,
     now=HERE,
 )
 ACTIVE = replace(
@@ -180,7 +182,7 @@ INVOICES = driver.InvoicesView(
             number="VD-2026-000042",
             issued_on=date(2026, 11, 20),
             total_cents=2500,
-            state="planned",
+            state="due",
             what="Zoé bleue",
         ),
         driver.InvoiceSummary(
@@ -198,7 +200,7 @@ INVOICE = driver.InvoiceView(
     id="i2",
     number="VD-2026-000042",
     issued_at=at("10:30"),
-    state="planned",
+    state="due",
     seller=("Communauté de communes du Val de Drôme", "Écosite", "26400 Eurre"),
     buyer=("Dominique Roux", "d1@example.org"),
     booking="b0",
@@ -209,6 +211,7 @@ INVOICE = driver.InvoiceView(
     vat=(driver.VatLine(percent=20, net_cents=2083, vat_cents=417),),
     total_cents=2500,
     due_at=at("+10:30"),
+    corrects="",
 )
 EVSE = station.EvseState(
     id=1,
@@ -366,7 +369,7 @@ PAGES = {
             offers=(),
             start=None,
             end=None,
-            refusal=driver.Refusal(code="closed", params={"from": "00:00", "to": "05:00"}),
+            refusal=driver.Refusal(code="start_closed", params={"from": "00:00", "until": "05:00"}),
         ),
     ),
     "confirm": ("confirm.html", DRIVER, "/drive/confirm", CONFIRM),

@@ -270,7 +270,7 @@ ALERTS = (
             "vehicle": "e-208",
             "late_min": 22,
             "driver": "Claude Fabre",
-            "expected_at": at("14:02"),
+            "end_at": at("14:02"),
             "next_at": at("14:54"),
         },
         actions=(
@@ -283,10 +283,10 @@ ALERTS = (
     supervision.Alert(
         id="limit-PRIVAS-2",
         severity="medium",
-        code="not_following",
+        code="disobeys",
         station="Privas – Place du Foiral",
         since=at("14:18"),
-        params={"charging_station": "PRIVAS-2", "limit_a": 16, "measured_a": 31.8},
+        params={"charging_station": "PRIVAS-2", "evse_id": 1},
         actions=(
             supervision.AlertAction(
                 label="messages", href="/charging-stations/PRIVAS-2#frames", primary=True
