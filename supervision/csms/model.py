@@ -58,7 +58,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdTokenDecision:
-    """What we know about a badge at this moment; `parent` is OCPP's group (1.6 parentIdTag)."""
+    """What we know about a badge at this moment.
+
+    `parent` is OCPP's group (1.6 parentIdTag); `many_at_once` lets a technician charge several cars with one
+    badge, where a second charge is otherwise answered ConcurrentTx.
+    """
 
     status: IdTokenStatus
     parent: str | None = None
@@ -66,6 +70,7 @@ class IdTokenDecision:
     person_id: str | None = None
     booking_id: str | None = None
     vehicle_id: str | None = None
+    many_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

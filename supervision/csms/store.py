@@ -312,14 +312,13 @@ async def open_charging_transactions(tx: Reader, station: Station) -> Sequence[M
 
 
 async def insert_charging_transaction(
-    tx: Tx, db: Database, station: Station, folded: ChargingTransaction, values: Mapping[str, Any]
+    tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:
     """Insert a row and return its id, which comes from a sequence that never gives one out twice."""
     build = sqlite.insert if db.is_sqlite else postgresql.insert
     statement = build(charging_transactions).values(
         organisation_id=station.organisation_id,
         charging_station=station.identity,
-        **folded_values(folded),
         **values,
     )
     return int(await tx.scalar(statement.returning(charging_transactions.c.id)))

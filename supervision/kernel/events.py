@@ -134,6 +134,15 @@ class ChargingTransactionEnded(ChargingStationEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CommandFinished(ChargingStationEvent):
+    """A command to a charging station came to its end; `state` is a word of csms.outbound.CommandState."""
+
+    command_id: str
+    action: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingLimitDiffers(ChargingStationEvent):
     """Measured power says that the station does not follow its profile, or no longer does."""
 

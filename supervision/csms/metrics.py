@@ -1,0 +1,14 @@
+"""Counters and gauges of the central system for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+CONNECTED = Gauge("ocpp_connected_stations", "Charging stations with an open websocket")
+HANDSHAKES = Counter("ocpp_handshakes_total", "Websocket handshakes by outcome", ["outcome"])
+FRAMES = Counter("ocpp_frames_total", "Frames by direction and version", ["direction", "version"])
+CALLS = Counter("ocpp_calls_total", "CALLs of stations by action and outcome", ["action", "outcome"])
+VIOLATIONS = Counter("ocpp_violations_total", "Departures from the schemas that were tolerated", ["kind"])
+MALFORMED = Counter("ocpp_malformed_frames_total", "Frames that could not be read", ["code"])
+UNSOLICITED = Counter("ocpp_unsolicited_answers_total", "Answers nobody waited for")
+COMMANDS = Counter("ocpp_commands_total", "Commands sent to stations by state", ["action", "state"])

@@ -1,0 +1,440 @@
+"""The central system's shell: accept, authenticate, negotiate, read in order, answer, close.
+
+One URL for both OCPP versions, ``/ocpp/<identity>``, on a port of its own (`CentralSystem.serve`) or on the
+web port (`CentralSystem.route`). What frames mean is decided in `supervision.csms`; here is only transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
+
+from starlette.responses import PlainTextResponse
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import MultipleValuesError
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from supervision.csms import metrics
+from supervision.csms.frame import MAX_FRAME_BYTES, Version
+from supervision.csms.link import Link, LinkClosedError, Peer
+from supervision.csms.registry import Connection
+from supervision.csms.service import CentralService
+from supervision.csms.store import Station
+from supervision.log import Log
+from supervision.store.db import StoreUnavailableError
+
+log = Log("supervision.ocpp_cs")
+
+PATH = "/ocpp/"
+REALM = 'Basic realm="ocpp", charset="UTF-8"'
+_IDENTITY = re.compile(r"[A-Za-z0-9._~-]{1,48}")
+
+OPEN_TIMEOUT_S = 10
+WRITE_TIMEOUT_S = 10
+PING_INTERVAL_S = 30
+PING_TIMEOUT_S = 20
+LIVENESS_S = 5  # how long an older socket has to prove that it lives
+SETTLE_S = 2.0  # no CALL of ours earlier after a reconnect without boot: it sends some stations into a loop
+PROBE_S = 1.0
+MAX_UNSOLICITED = 20  # answers nobody asked for, per minute
+REFUSALS_LOGGED = 60  # per minute, over all addresses
+
+
+def identity_in(target: str) -> str | None:
+    """Return the identity a request target names; the only parser of it. None when it names none.
+
+    Percent-decoded once, 1 to 48 characters of the set no two parsers read differently; no query.
+    """
+    if not target.startswith(PATH):
+        return None
+    try:
+        identity = unquote(target.removeprefix(PATH), errors="strict")
+    except UnicodeDecodeError:
+        return None
+    return identity if _IDENTITY.fullmatch(identity) else None
+
+
+def basic_password(header: str | None, identity: str) -> bytes | None:
+    """Return the password of a Basic authorization whose user is the identity; None otherwise."""
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return None
+    return password if colon and user == identity.encode() else None
+
+
+def choose_version(offered: Sequence[str]) -> Version | None:
+    """Return the first offered sub-protocol we speak: the station's order is its preference."""
+    known = {version.value: version for version in Version}
+    return next((known[name] for name in offered if name in known), None)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
+    """A handshake that is not granted."""
+
+    def __init__(self, status: HTTPStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class WebsocketsLink:
+    """A `Link` over a connection of the `websockets` library."""
+
+    def __init__(self, socket: ServerConnection) -> None:
+        self._socket = socket
+        self.peer = Peer(address=_address(socket))
+
+    async def recv(self) -> str:
+        """Return the next text; a binary message is no OCPP and reads as an empty text."""
+        try:
+            message = await self._socket.recv()
+        except ConnectionClosed:
+            raise LinkClosedError from None
+        return message if isinstance(message, str) else ""
+
+    async def send(self, text: str) -> None:
+        """Send within the write timeout; a station that does not read is as good as gone."""
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._socket.send(text)
+        except TimeoutError:
+            self._socket.transport.abort()
+            raise LinkClosedError from None
+        except ConnectionClosed:
+            raise LinkClosedError from None
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a code and a reason."""
+        await self._socket.close(code, reason)
+
+    async def alive(self, timeout_s: float) -> bool:
+        """Ping and wait for the pong."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await (await self._socket.ping())
+        except (TimeoutError, ConnectionClosed):
+            return False
+        return True
+
+
+def _address(socket: ServerConnection) -> str:
+    remote = socket.remote_address
+    return str(remote[0]) if isinstance(remote, tuple) else "local"
+
+
+class StarletteLink:
+    """A `Link` over Starlette's WebSocket, for one port for everything."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self.peer = Peer(address=socket.client.host if socket.client else "local")
+
+    async def recv(self) -> str:
+        """Return the next text."""
+        try:
+            return await self._socket.receive_text()
+        except KeyError:  # a binary message
+            return ""
+        except (WebSocketDisconnect, RuntimeError):
+            raise LinkClosedError from None
+
+    async def send(self, text: str) -> None:
+        """Send within the write timeout."""
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._socket.send_text(text)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError):
+            raise LinkClosedError from None
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close; a socket already closed stays so."""
+        try:
+            await self._socket.close(code, reason)
+        except RuntimeError:
+            return
+
+    async def alive(self, timeout_s: float) -> bool:  # noqa: ARG002 - ASGI knows no ping
+        """Nothing can be proved through ASGI: the newer socket wins."""
+        return False
+
+
+def link_from_starlette(websocket: WebSocket) -> Link:
+    """Wrap an accepted Starlette WebSocket."""
+    return StarletteLink(websocket)
+
+
+class CentralSystem:
+    """Listens for charging stations.
+
+    Run `serve` (own port) or `run` (beside `route`, single port) inside the root TaskGroup. `rate_per_s` and
+    `burst` bound what is read of one station: a flood waits in its own socket, nothing is refused.
+    """
+
+    def __init__(
+        self,
+        service: CentralService,
+        *,
+        settle_s: float = SETTLE_S,
+        rate_per_s: float = 50,
+        burst: int = 500,
+        unknown_is_404: bool = False,
+    ) -> None:
+        self.service = service
+        self.registry = service.registry
+        self._settle_s = settle_s
+        self._rate_per_s = rate_per_s
+        self._burst = burst
+        self._unknown_status = HTTPStatus.NOT_FOUND if unknown_is_404 else HTTPStatus.UNAUTHORIZED
+        self._admitted: WeakKeyDictionary[ServerConnection, Station] = WeakKeyDictionary()
+        self._unavailable = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._refusals: tuple[int, int] = (0, 0)
+        self.listening = False
+
+    def connected(self, identity: str) -> bool:
+        """Tell whether a station has an open socket now."""
+        return self.registry.connected(identity)
+
+    # --- running ------------------------------------------------------------------------------------------
+
+    async def serve(self, host: str, port: int, *, ready: Callable[[str, int], None]) -> None:
+        """Listen until cancelled, then close every socket with 1001. `ready` is told host and real port."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.run(), name="ocpp-background")
+            async with serve(
+                self._handle,
+                host,
+                port,
+                process_request=self._process_request,
+                select_subprotocol=_select_subprotocol,
+                compression=None,
+                max_size=MAX_FRAME_BYTES + 1024,  # a little more, so that the reader below can say why
+                max_queue=8,
+                open_timeout=OPEN_TIMEOUT_S,
+                ping_interval=PING_INTERVAL_S,
+                ping_timeout=PING_TIMEOUT_S,
+                server_header=None,
+            ) as server:
+                bound = next(iter(server.sockets)).getsockname()
+                ready(str(bound[0]), int(bound[1]))
+                await asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """What must go on beside any listener: expiring commands, waiting for the database to come back."""
+        await self.service.recover()
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            tasks.create_task(self.service.commands.run(), name="ocpp-commands")
+            self.listening = True
+            await self._watch_database()
+
+    async def _watch_database(self) -> None:
+        """While the database cannot commit every handshake is refused; offline stations keep their queue."""
+        while True:
+            await self._unavailable.wait()
+            await asyncio.sleep(PROBE_S)
+            try:
+                await self.service.probe()
+            except StoreUnavailableError:
+                continue
+            self._unavailable.clear()
+            log.info("ocpp.database_is_back")
+
+    def _lost_database(self) -> None:
+        if not self._unavailable.is_set():
+            log.error("ocpp.database_cannot_commit")
+        self._unavailable.set()
+
+    # --- handshake ----------------------------------------------------------------------------------------
+
+    async def admit(self, target: str, authorization: str | None, address: str) -> Station:
+        """Authenticate, then look at live sockets; raise `Refusal` with the HTTP status."""
+        if self._unavailable.is_set():
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database")
+        if not target.startswith(PATH):
+            raise Refusal(HTTPStatus.NOT_FOUND, "path")
+        identity = identity_in(target)
+        if identity is None:
+            raise Refusal(self._unknown_status, "identity")
+        try:
+            station = await self.service.authenticate(identity, basic_password(authorization, identity))
+        except StoreUnavailableError:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database") from None
+        if station is None:
+            raise Refusal(self._unknown_status, "credentials")
+        await self._yield_to_living(identity, address)
+        return station
+
+    async def _yield_to_living(self, identity: str, address: str) -> None:
+        """A second socket with the right password from elsewhere does not push out one that lives."""
+        old = self.registry.get(identity)
+        if old is None or old.link.peer.address == address:
+            return
+        if await old.link.alive(LIVENESS_S):
+            log.error("ocpp.second_socket_refused", charging_station=identity, address=address)
+            raise Refusal(HTTPStatus.CONFLICT, "another address is connected")
+
+    async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
+        try:
+            authorization = request.headers.get("Authorization")
+        except MultipleValuesError:
+            authorization = None
+        try:
+            self._admitted[socket] = await self.admit(request.path, authorization, _address(socket))
+        except Refusal as refusal:
+            self._note_refusal(refusal, request.path, _address(socket))
+            response = socket.respond(refusal.status, f"{refusal.status.phrase}\n")
+            if refusal.status is HTTPStatus.UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = REALM
+            return response
+        return None
+
+    def _note_refusal(self, refusal: Refusal, target: str, address: str) -> None:
+        """Count every refusal; log at most so many a minute."""
+        metrics.HANDSHAKES.labels(refusal.reason).inc()
+        minute = int(asyncio.get_running_loop().time() // 60)
+        logged = self._refusals[1] + 1 if self._refusals[0] == minute else 1
+        self._refusals = (minute, logged)
+        if logged <= REFUSALS_LOGGED:
+            path = target.partition("?")[0][:80]
+            log.warning("ocpp.handshake_refused", reason=refusal.reason, path=path, address=address)
+
+    async def _handle(self, socket: ServerConnection) -> None:
+        station = self._admitted.pop(socket)
+        version = choose_version([socket.subprotocol] if socket.subprotocol else [])
+        if version is None:
+            self._note_no_version(station)
+            await socket.close(1002, "no common sub-protocol")
+            return
+        await self.attend(station, version, WebsocketsLink(socket))
+
+    def _note_no_version(self, station: Station) -> None:
+        metrics.HANDSHAKES.labels("sub-protocol").inc()
+        log.warning("ocpp.no_common_subprotocol", charging_station=station.identity)
+
+    def route(self) -> WebSocketRoute:
+        """Return the route that serves charging stations on the web port; `run` must run beside it."""
+        return WebSocketRoute(PATH + "{identity:path}", self._endpoint)
+
+    async def _endpoint(self, websocket: WebSocket) -> None:
+        address = websocket.client.host if websocket.client else "local"
+        target = _target(websocket)
+        try:
+            station = await self.admit(target, websocket.headers.get("authorization"), address)
+        except Refusal as refusal:
+            self._note_refusal(refusal, target, address)
+            headers = {"WWW-Authenticate": REALM} if refusal.status is HTTPStatus.UNAUTHORIZED else None
+            answer = PlainTextResponse(f"{refusal.status.phrase}\n", refusal.status, headers)
+            await websocket.send_denial_response(answer)
+            return
+        version = choose_version(websocket.scope.get("subprotocols", []))
+        await websocket.accept(subprotocol=None if version is None else version.value)
+        if version is None:
+            self._note_no_version(station)
+            await websocket.close(1002, "no common sub-protocol")
+            return
+        await self.attend(station, version, link_from_starlette(websocket))
+
+    # --- one socket ---------------------------------------------------------------------------------------
+
+    async def attend(self, station: Station, version: Version, link: Link) -> None:
+        """Serve one authenticated and negotiated socket until it closes."""
+        try:
+            connection = await self.service.connect(station, version, link)
+        except StoreUnavailableError:
+            self._lost_database()
+            await link.close(1013, "try again later")
+            return
+        replaced = self.registry.put(connection)
+        if replaced is not None:
+            self._drop(replaced)
+        metrics.HANDSHAKES.labels("accepted").inc()
+        log.info("ocpp.connected", charging_station=station.identity, ocpp=version.number)
+        try:
+            await self._converse(connection)
+        finally:
+            await self._leave(connection)
+
+    async def _converse(self, connection: Connection) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(connection.outbound.run())
+                settling = tasks.create_task(self._settle(connection))
+                await self.service.commands.connected(connection)
+                await self._read(connection)
+                sender.cancel()
+                settling.cancel()
+        except* LinkClosedError:
+            pass  # the usual end
+        except* StoreUnavailableError:
+            self._lost_database()
+            await connection.link.close(1011, "cannot store")
+
+    async def _settle(self, connection: Connection) -> None:
+        """A station that booted in an earlier connection need not boot again (1.6 4.2, 2.0.1 B01)."""
+        if connection.known:
+            await asyncio.sleep(self._settle_s)
+            connection.outbound.open()
+
+    async def _read(self, connection: Connection) -> None:
+        """Take messages one after another; the next is read when the last was answered."""
+        loop = asyncio.get_running_loop()
+        allowance, refilled = float(self._burst), loop.time()
+        minute, answers = refilled, 0
+        while True:
+            text = await connection.link.recv()
+            now = loop.time()
+            allowance = min(self._burst, allowance + (now - refilled) * self._rate_per_s) - 1
+            refilled = now
+            if allowance < 0:
+                await asyncio.sleep(-allowance / self._rate_per_s)
+            reply = await self.service.receive(connection, text)
+            if reply:
+                await connection.link.send(reply)
+                metrics.FRAMES.labels("out", connection.version.number).inc()
+            if connection.booted:
+                connection.outbound.open()
+            if now - minute > 60:  # noqa: PLR2004 - a minute
+                minute, answers = now, connection.unsolicited
+            if connection.unsolicited - answers > MAX_UNSOLICITED:
+                await connection.link.close(1008, "answers nobody asked for")
+
+    def _drop(self, replaced: Connection) -> None:
+        """Close an older socket without waiting for it: half-open ones take their time."""
+        replaced.outbound.close()
+        if self._tasks is not None:
+            self._tasks.create_task(replaced.link.close(1000, "replaced by a newer connection"))
+
+    async def _leave(self, connection: Connection) -> None:
+        try:
+            await self.service.disconnect(connection)
+        except StoreUnavailableError:
+            self._lost_database()
+        log.info("ocpp.disconnected", charging_station=connection.station.identity)
+
+
+def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """None completes the handshake without the header, as 1.6J 3.2 wants; it is closed right after."""
+    version = choose_version(offered)
+    return None if version is None else Subprotocol(version.value)
+
+
+def _target(websocket: WebSocket) -> str:
+    """The request target as it stood on the wire, so that one parser reads it on either port."""
+    raw: bytes = websocket.scope.get("raw_path") or websocket.scope["path"].encode()
+    query: bytes = websocket.scope.get("query_string", b"")
+    return raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
