@@ -61,9 +61,10 @@ class LocalAuthorisation:
         """Forget the answers."""
         self._cache.clear()
 
-    def verdict(self, token: IdToken) -> Verdict | None:
-        """Return what is known locally."""
-        return self._list.get(token.key) or self._cache.get(token.key)
+    def verdict(self, token: IdToken, *, in_list: bool = True, in_cache: bool = True) -> Verdict | None:
+        """Return what is known locally, looking only where that is enabled."""
+        listed = self._list.get(token.key) if in_list else None
+        return listed or (self._cache.get(token.key) if in_cache else None)
 
     def update(self, *, version: int, full: bool, entries: Iterable[tuple[IdToken, Verdict | None]]) -> bool:
         """Replace or amend the list; None removes an entry. False when the version does not follow."""

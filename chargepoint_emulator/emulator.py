@@ -90,7 +90,7 @@ class Emulator:
             register_wh=register_wh,
             report=(lambda reported: on_event(identity, reported)) if on_event else None,
         )
-        self.station.configuration.set("password", password or "")
+        self.station.secret = (password or "").encode()
         self._cars: dict[int, Car] = {}
         self._link: Link | None = None
         self._offline_until_s = 0.0
@@ -163,7 +163,14 @@ class Emulator:
     # -- the keys -----------------------------------------------------------------------------------------
 
     async def plug(self, evse: int, car: Car | str | None = None, *, soc: float | None = None) -> Car:
-        """Plug a car in: a :class:`Car`, a model, or the car that was here last. ``soc`` is in percent."""
+        """Plug a car in: a :class:`Car`, a model, or the car that was here last. ``soc`` is in percent.
+
+        Where a car is plugged in already it stays, and is returned.
+        """
+        standing = self.evses[evse].car
+        if standing is not None:
+            self.station.report("already_plugged", evse=evse)
+            return standing
         if isinstance(car, Car):
             chosen = car
         elif car is None and soc is None and evse in self._cars:
@@ -184,7 +191,12 @@ class Emulator:
         """Show a token; return the status it was given ("Accepted", "Invalid", ...)."""
         shown = id_token(token) if isinstance(token, str) else token
         status: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._do(lambda: self.station.present(evse, shown, status.set_result))
+
+        def told(word: str) -> None:
+            if not status.done():
+                status.set_result(word)
+
+        self._do(lambda: self.station.present(evse, shown, told))
         return await status
 
     async def fault(self, evse: int, error_code: str = "OtherError") -> None:
@@ -284,7 +296,7 @@ class Emulator:
             url=self._url,
             identity=self.identity,
             subprotocol=self.station.dialect.subprotocol,
-            password=self.station.configuration.text("password") or None,
+            password=self.station.secret,
             frames=self.frames,
             call_timeout_s=self._call_timeout_s,
             ping_interval_s=self.station.configuration.number("ping_s"),
@@ -292,6 +304,9 @@ class Emulator:
 
     async def _converse(self, link: Link) -> None:
         """Talk until the connection ends."""
+        if self.clock.uptime_s() < self._offline_until_s:
+            link.drop()
+            return
         self._link = link
         self._do(self.station.connected)
         try:
@@ -320,7 +335,7 @@ class Emulator:
             message = self.station.ready()
             if message is not None:
                 await self._call(link, message)
-            elif self.station.reboot_reason:
+            elif self.station.reboot_reason or self.station.reconnect_wanted:
                 await link.close()
                 return
             else:

@@ -29,6 +29,7 @@ from chargepoint_emulator.wire import (
 )
 
 MAX_FRAME_BYTES = 1 << 20
+CLOSE_TIMEOUT_S = 2.0
 
 
 class LinkClosedError(Exception):
@@ -155,7 +156,7 @@ async def open_link(
     url: str,
     identity: str,
     subprotocol: str,
-    password: str | None,
+    password: bytes,
     frames: deque[RawFrame],
     call_timeout_s: float,
     ping_interval_s: float | None,
@@ -174,6 +175,7 @@ async def open_link(
             compression=None,
             ping_interval=ping_interval_s or None,
             max_size=MAX_FRAME_BYTES,
+            close_timeout=CLOSE_TIMEOUT_S,
             proxy=None,
         )
     except InvalidStatus as error:
@@ -186,5 +188,5 @@ async def open_link(
     return Link(socket, frames=frames, call_timeout_s=call_timeout_s)
 
 
-def _basic(identity: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{identity}:{password}".encode()).decode()
+def _basic(identity: str, password: bytes) -> str:
+    return "Basic " + base64.b64encode(identity.encode() + b":" + password).decode()

@@ -93,7 +93,10 @@ async def run(steps: Iterable[Step], emulator: Emulator) -> None:
 
 
 async def perform(step: Step, emulator: Emulator) -> None:
-    """Press one key."""
+    """Press one key; one for an EVSE this station does not have is only reported."""
+    if _ACTIONS[step.action][0] and _evse(step) not in emulator.evses:
+        emulator.station.report("no_such_evse", evse=_evse(step))
+        return
     await _ACTIONS[step.action][2](emulator, step)
 
 

@@ -20,7 +20,7 @@ from chargepoint_emulator.battery import VOLTAGE_V
 from chargepoint_emulator.cars import Car
 from chargepoint_emulator.clock import Calendar
 from chargepoint_emulator.configuration import station_settings
-from chargepoint_emulator.evse import Event, State, next_state
+from chargepoint_emulator.evse import STATUS_16, Event, State, next_state
 from chargepoint_emulator.kinds import Kind
 from chargepoint_emulator.metering import Meter
 from chargepoint_emulator.personality import Personality
@@ -69,6 +69,7 @@ class Stop(StrEnum):
     HARD_RESET = "hard_reset"
     SOFT_RESET = "soft_reset"
     UNLOCK = "unlock"
+    POWER_LOSS = "power_loss"
     FAULT = "fault"
 
 
@@ -127,6 +128,11 @@ class Evse:
     reported: str | None = None
 
     @property
+    def status(self) -> str:
+        """The state in the words of OCPP 1.6 ("Charging", "SuspendedEV", ...), whatever the version."""
+        return STATUS_16[self.state]
+
+    @property
     def current_a(self) -> float:
         """Measured current per phase."""
         if self.car is None or self.transaction is None:
@@ -177,6 +183,7 @@ class Dialect(Protocol):
     def boot(self, station: Station, reason: str) -> tuple[str, JsonObject]: ...
     def heartbeat(self, station: Station) -> tuple[str, JsonObject]: ...
     def status(self, station: Station, evse: Evse) -> tuple[str, JsonObject]: ...
+    def station_status(self, station: Station) -> list[tuple[str, JsonObject]]: ...
     def authorise(self, station: Station, token: IdToken) -> tuple[str, JsonObject]: ...
     def verdict(self, result: JsonObject) -> Verdict: ...
     def started(self, station: Station, evse: Evse, start: Start) -> None: ...
@@ -237,6 +244,8 @@ class Station:
         self.registered = False
         self.pending = False
         self.reboot_reason: str | None = None
+        self.secret = b""
+        self.reconnect_wanted = False
         self.firmware = "1.0.0"
         self._booted = False
         self._boot_reason = "PowerUp"
@@ -332,7 +341,9 @@ class Station:
     def _running(self, evse: Evse) -> Running | None:
         if evse.transaction is None:
             return None
-        return Running(tx_key=evse.transaction.key, started_at=evse.transaction.started_at)
+        # From the uptime, so that a correction of the clock does not shift a relative schedule.
+        started_at = self.calendar.at(evse.transaction.started_s)
+        return Running(tx_key=evse.transaction.key, started_at=started_at)
 
     def _edges(self, *, until: datetime) -> list[datetime]:
         running = {r.tx_key: r for evse in self.evses.values() if (r := self._running(evse))}
@@ -420,7 +431,7 @@ class Station:
         return verdict.status
 
     def _authorise(self, token: IdToken, decide: Callable[[Verdict], None]) -> None:
-        known = self.local.verdict(token)
+        known = self._known(token)
         if self.online and not (self.configuration.flag("pre_authorise") and self._good(known)):
             self.send(
                 *self.dialect.authorise(self, token),
@@ -429,12 +440,19 @@ class Station:
             return
         decide(self._offline_verdict(known))
 
+    def _known(self, token: IdToken) -> Verdict | None:
+        return self.local.verdict(
+            token,
+            in_list=self.configuration.flag("list"),
+            in_cache=self.configuration.flag("cache"),
+        )
+
     def _good(self, verdict: Verdict | None) -> bool:
         return verdict is not None and verdict.accepted_at(self.now)
 
     def _answered_verdict(self, token: IdToken, result: JsonObject | None) -> Verdict:
         if result is None:
-            return self._offline_verdict(self.local.verdict(token))
+            return self._offline_verdict(self._known(token))
         verdict = self.dialect.verdict(result)
         if self.configuration.flag("cache"):
             self.local.remember(token, verdict)
@@ -553,6 +571,11 @@ class Station:
         """Drop what was kept to word the messages of a transaction that is told to its end."""
         self.wire_ids.pop(transaction.key, None)
 
+    def change_secret(self, secret: bytes) -> None:
+        """Take a new password for Basic authentication and reconnect with it."""
+        self.secret = secret
+        self.reconnect_wanted = True
+
     def running_transaction(self, wire_id: int | str) -> Evse | None:
         """Find the EVSE on which a charging transaction runs."""
         return next((e for e in self.evses.values() if e.charging_transaction_id == wire_id), None)
@@ -577,6 +600,14 @@ class Station:
         if evse.transaction:
             self._arm_sample(evse)
             self.dialect.sampled(self, evse, Sample.PERIODIC)
+            self.report(
+                "meter",
+                evse=evse.id,
+                power_w=round(evse.power_w),
+                register_wh=round(evse.energy_wh),
+                offered_a=round(evse.offered_a, 1),
+                soc=round(evse.car.soc, 1) if evse.car else None,
+            )
 
     def _arm_aligned(self) -> None:
         self._timers.pop("aligned", None)
@@ -650,6 +681,8 @@ class Station:
         """Let the states follow a change of availability."""
         for evse in self.evses.values():
             self._apply_availability(evse)
+        for action, payload in self.dialect.station_status(self):
+            self.send(action, payload)
         self.settle()
 
     def _apply_availability(self, evse: Evse) -> None:
@@ -835,9 +868,11 @@ class Station:
             self.boot(self._boot_reason)
         elif self.registered and self.personality.greets_on_reconnect:
             self._greet()
+        self.settle()
 
     def disconnected(self) -> None:
         """Take note of the loss of the connection."""
+        self.reconnect_wanted = False
         if self.link_up:
             self.link_up = False
             self.report("disconnected")
@@ -887,7 +922,8 @@ class Station:
 
     def _greet(self, *, heartbeat: bool = True) -> None:
         """Tell the present states ahead of what was queued, as they are true now."""
-        greeting = [self.dialect.status(self, evse) for evse in self.evses.values()]
+        greeting = [*self.dialect.station_status(self)]
+        greeting += [self.dialect.status(self, evse) for evse in self.evses.values()]
         for evse in self.evses.values():
             evse.reported = self.dialect.status_words[evse.state]
         if heartbeat:
@@ -908,11 +944,13 @@ class Station:
             self.send(*self.dialect.heartbeat(self))
 
     def reboot(self) -> None:
-        """Lose what a restart loses: the registration, and what was not about transactions."""
+        """Restart: the registration is lost and what still runs ends; what is queued survives."""
         self._boot_reason = self.reboot_reason or "PowerUp"
         self.reboot_reason = None
         self._booted = self.registered = self.pending = False
         self.disconnected()
+        for evse in self.evses.values():
+            self.stop(evse, Stop.POWER_LOSS)
 
     # -- messages -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from string import hexdigits
 
 from chargepoint_emulator.authorisation import IdToken, Verdict, id_token
 from chargepoint_emulator.configuration import Setting
@@ -34,6 +35,7 @@ STOP_REASONS = {
     Stop.HARD_RESET: "HardReset",
     Stop.SOFT_RESET: "SoftReset",
     Stop.UNLOCK: "UnlockCommand",
+    Stop.POWER_LOSS: "PowerLoss",
     Stop.FAULT: "Other",
 }
 UNKNOWN_TRANSACTION = -1  # errata: what a station sends when its StartTransaction was never answered
@@ -63,14 +65,25 @@ class Dialect16:
         _ = station
         return "Heartbeat", {}
 
-    def status(self, station: Station, evse: Evse | None) -> tuple[str, JsonObject]:
-        """Return a StatusNotification of a connector, or of the charge point (connector 0)."""
+    def status(self, station: Station, evse: Evse) -> tuple[str, JsonObject]:
+        """Return a StatusNotification of a connector."""
         return "StatusNotification", {
-            "connectorId": evse.id if evse else 0,
-            "errorCode": evse.error_code if evse else "NoError",
-            "status": STATUS_16[evse.state] if evse else "Available",
+            "connectorId": evse.id,
+            "errorCode": evse.error_code,
+            "status": STATUS_16[evse.state],
             "timestamp": stamp(station.now),
         }
+
+    def station_status(self, station: Station) -> list[tuple[str, JsonObject]]:
+        """Return the StatusNotification of the charge point itself (connector 0)."""
+        in_service = any(evse.operative for evse in station.evses.values())
+        payload: JsonObject = {
+            "connectorId": 0,
+            "errorCode": "NoError",
+            "status": "Available" if in_service else "Unavailable",
+            "timestamp": stamp(station.now),
+        }
+        return [("StatusNotification", payload)]
 
     def authorise(self, station: Station, token: IdToken) -> tuple[str, JsonObject]:
         """Return an Authorize."""
@@ -208,8 +221,17 @@ def _change_configuration(station: Station, payload: JsonObject) -> Answer:
         return _status("NotSupported")
     if not setting.writable or not setting.allows(value):
         return _status("Rejected")
+    if setting.name == "password":
+        return _status("Accepted", lambda: station.change_secret(key_bytes(value)))
     setting.value = value
     return _status("Accepted", station.rearm_sampling)
+
+
+def key_bytes(value: str) -> bytes:
+    """Return the password an AuthorizationKey stands for: 16 to 20 bytes in hexadecimal, or the text."""
+    if len(value) in range(32, 41, 2) and all(character in hexdigits for character in value):
+        return bytes.fromhex(value)
+    return value.encode()
 
 
 def _get_configuration(station: Station, payload: JsonObject) -> Answer:
@@ -374,7 +396,8 @@ def _composite(station: Station, payload: JsonObject) -> Answer:
     evse_id = required(payload, "connectorId", int)
     duration_s = required(payload, "duration", int)
     unit = one_of(payload, "chargingRateUnit", Unit) if "chargingRateUnit" in payload else _unit(station)
-    if evse_id != 0 and evse_id not in station.evses:
+    allowed = station.personality.capabilities.units
+    if evse_id not in {0, *station.evses} or unit not in allowed or duration_s < 0:
         return _status("Rejected")
     start = stamp(station.now)
     return Answer(
@@ -406,21 +429,28 @@ def _trigger(station: Station, payload: JsonObject) -> Answer:
     action = _TRIGGERS.get(wanted)
     if action is None:
         return _status("NotImplemented")
-    evses = [station.evses[evse_id]] if evse_id else list(station.evses.values())
-    return _status("Accepted", lambda: action(station, evses))
+    return _status("Accepted", lambda: action(station, evse_id))
 
 
-def _trigger_status(station: Station, evses: list[Evse]) -> None:
-    for evse in evses:
-        station.send(*Dialect16().status(station, evse))
+def _asked(station: Station, evse_id: int | None) -> list[Evse]:
+    return [station.evses[evse_id]] if evse_id else list(station.evses.values())
 
 
-def _trigger_meter(station: Station, evses: list[Evse]) -> None:
-    for evse in evses:
+def _trigger_status(station: Station, evse_id: int | None) -> None:
+    if not evse_id:
+        for action, payload in Dialect16().station_status(station):
+            station.send(action, payload)
+    if evse_id != 0:
+        for evse in _asked(station, evse_id):
+            station.send(*Dialect16().status(station, evse))
+
+
+def _trigger_meter(station: Station, evse_id: int | None) -> None:
+    for evse in _asked(station, evse_id):
         Dialect16().sampled(station, evse, Sample.TRIGGER)
 
 
-_TRIGGERS: dict[str, Callable[[Station, list[Evse]], object]] = {
+_TRIGGERS: dict[str, Callable[[Station, int | None], object]] = {
     "BootNotification": lambda station, _: station.boot("Triggered"),
     "Heartbeat": lambda station, _: station.send(*Dialect16().heartbeat(station)),
     "StatusNotification": _trigger_status,

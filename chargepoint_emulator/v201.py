@@ -36,6 +36,7 @@ _END_WORDS = {  # triggerReason, stoppedReason
     Stop.HARD_RESET: ("ResetCommand", "ImmediateReset"),
     Stop.SOFT_RESET: ("ResetCommand", "Reboot"),
     Stop.UNLOCK: ("UnlockCommand", "Other"),
+    Stop.POWER_LOSS: ("AbnormalCondition", "PowerLoss"),
     Stop.FAULT: ("AbnormalCondition", "Other"),
 }
 _FIRMWARE_STEPS = ("Downloading", "Downloaded", "Installing", "Installed")
@@ -75,6 +76,11 @@ class Dialect201:
             "evseId": evse.id,
             "connectorId": 1,
         }
+
+    def station_status(self, station: Station) -> list[tuple[str, JsonObject]]:
+        """2.0.1 has no status of the station itself."""
+        _ = station
+        return []
 
     def authorise(self, station: Station, token: IdToken) -> tuple[str, JsonObject]:
         """Return an Authorize."""
@@ -332,7 +338,10 @@ def _write_status(
     value = required(asked, "attributeValue", str)
     if not setting.writable or not setting.allows(value):
         return "Rejected"
-    setting.value = value
+    if setting.name == "password":
+        station.change_secret(value.encode())
+    else:
+        setting.value = value
     return "Accepted"
 
 
@@ -615,7 +624,7 @@ def _composite(station: Station, payload: JsonObject) -> Answer:
     duration_s = required(payload, "duration", int)
     units = station.personality.capabilities.units
     unit = one_of(payload, "chargingRateUnit", Unit) if "chargingRateUnit" in payload else min(units)
-    if (evse_id != 0 and evse_id not in station.evses) or unit not in units:
+    if evse_id not in {0, *station.evses} or unit not in units or duration_s < 0:
         return _status("Rejected")
     return Answer(
         payload={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 from collections.abc import AsyncIterator
@@ -59,6 +60,7 @@ async def test_full_session_plugged_then_badged_tells_every_step(central: Centra
         "BootNotification",
         "StatusNotification",
         "StatusNotification",
+        "StatusNotification",
         "Authorize",
         "StartTransaction",
         "StatusNotification",
@@ -66,7 +68,9 @@ async def test_full_session_plugged_then_badged_tells_every_step(central: Centra
         "StatusNotification",
         "StatusNotification",
     ]
-    statuses = [payload["status"] for payload in central.of("StatusNotification")]
+    told = [(payload["connectorId"], payload["status"]) for payload in central.of("StatusNotification")]
+    assert told[0] == (0, "Available")
+    statuses = [status for connector, status in told if connector == 1]
     assert statuses == ["Available", "Preparing", "Charging", "Finishing", "Available"]
     (start,), (stop,) = central.of("StartTransaction"), central.of("StopTransaction")
     assert (start["connectorId"], start["idTag"], start["meterStart"]) == (1, BADGE, 1000)
@@ -312,3 +316,17 @@ async def test_composite_schedule_without_a_profile_is_what_the_hardware_gives(c
         answer = await central.call("GetCompositeSchedule", {"connectorId": 1, "duration": 3600})
     periods = answer["chargingSchedule"]["chargingSchedulePeriod"]
     assert periods == [{"startPeriod": 0, "limit": 32.0, "numberPhases": 3}]
+
+
+async def test_error_of_the_caller_passes_unwrapped_and_leaves_no_task(central: Central) -> None:
+    with pytest.raises(LookupError, match="mine"):
+        async with emulator(central) as cp:
+            await cp.connected()
+            raise LookupError("mine")
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "CP 1"] == []
+
+
+async def test_wait_for_something_that_never_comes_ends_with_a_timeout(central: Central) -> None:
+    async with emulator(central) as cp:
+        with pytest.raises(TimeoutError):
+            await cp.wait_for(lambda cp: cp.evses[1].power_w > 0, within_s=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import AsyncIterator
 
@@ -372,3 +373,44 @@ async def test_composite_schedule_in_watts_counts_every_phase(central: Central) 
     assert answer["schedule"]["chargingSchedulePeriod"] == [
         {"startPeriod": 0, "limit": 10.0, "numberPhases": 3}
     ]
+
+
+async def test_new_password_is_used_after_a_reconnection(central: Central) -> None:
+    async with emulator(central, password="old-password-1234") as cp:
+        await cp.connected()
+        data = {
+            "component": {"name": "SecurityCtrlr"},
+            "variable": {"name": "BasicAuthPassword"},
+            "attributeValue": "new-password-1234",
+        }
+        answer = await central.call("SetVariables", {"setVariableData": [data]})
+        assert answer["setVariableResult"][0]["attributeStatus"] == "Accepted"
+        await cp.wait_for(lambda _: central.connections == 2)
+    sent = [base64.b64decode(str(header).removeprefix("Basic ")) for header in central.authorizations]
+    assert sent == [b"CS1:old-password-1234", b"CS1:new-password-1234"]
+
+
+async def test_lost_connection_is_taken_up_again_without_a_boot(central: Central) -> None:
+    async with emulator(central, retry_s=(0.01, 0.05)) as cp:
+        await cp.connected()
+        await cp.wait_for(lambda cp: len(cp.station.queue) == 0)
+        await cp.drop_connection()
+        await cp.wait_for(lambda cp: cp.online)
+        await central.until(lambda c: c.actions().count("Heartbeat") == 1)
+        assert central.actions().count("BootNotification") == 1
+        assert central.connections == 2
+        assert cp.frames[0].sent
+        assert '"BootNotification"' in cp.frames[0].text
+
+
+async def test_station_without_a_common_protocol_keeps_trying_and_says_why() -> None:
+    told: list[tuple[str, object]] = []
+    async with central_system("ocpp1.6") as old:
+        station = emulator(
+            old,
+            retry_s=(0.001, 0.002),
+            on_event=lambda _, event: told.append((event.name, event.facts.get("why"))),
+        )
+        async with station as cp:
+            await cp.wait_for(lambda _: len(told) >= 3)
+    assert set(told) == {("cannot_connect", "HTTP 400")}

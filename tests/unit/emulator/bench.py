@@ -134,4 +134,4 @@ class Bench:
         return self.station.evses[evse].state
 
     def statuses(self) -> list[str]:
-        return [payload["status"] for payload in self.of("StatusNotification")]
+        return [payload["status"] for payload in self.of("StatusNotification") if payload["connectorId"]]

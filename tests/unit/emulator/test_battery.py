@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargepoint_emulator.battery import Battery
@@ -61,6 +61,7 @@ def test_offer_below_the_minimum_never_fills() -> None:
     assert battery().step(offered_a=6, phases=3, seconds=1e6) == (battery(), 0.0)
 
 
+@settings(deadline=None)
 @given(
     soc=st.floats(0, 99.9),
     offered_a=st.floats(8, 40),

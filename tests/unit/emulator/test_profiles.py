@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargepoint_emulator.profiles import (
@@ -293,6 +293,7 @@ any_profile = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(profiles=st.lists(any_profile, max_size=5), seconds=st.integers(0, 14_399))
 def test_composite_equals_the_limit_at_every_instant(profiles: list[Profile], seconds: int) -> None:
     """The schedule built from the edges misses no change between them."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargepoint_emulator.evse import State
@@ -26,6 +26,7 @@ def test_session_tells_start_states_and_stop() -> None:
     bench.unplug()
     assert [name for name, _ in bench.said] == [
         "BootNotification",
+        "StatusNotification",
         "StatusNotification",
         "StatusNotification",
         "Authorize",
@@ -60,7 +61,7 @@ def test_profile_edges_change_the_state_at_their_second() -> None:
     bench = charging()
     bench.limit((0, 16), (1000, 0), (2500, 7), (3000, 12))
     bench.run(10_000)
-    told = [(one["status"], one["timestamp"]) for one in bench.of("StatusNotification")[2:]]
+    told = [(one["status"], one["timestamp"]) for one in bench.of("StatusNotification")[3:]]
     assert told == [
         ("Charging", at(0)),
         ("SuspendedEVSE", at(1000)),
@@ -71,6 +72,7 @@ def test_profile_edges_change_the_state_at_their_second() -> None:
     assert round(bench.station.evses[1].energy_wh, 6) == round(watts * (16 * 1000 + 12 * 7000) / 3600, 6)
 
 
+@settings(deadline=None, max_examples=40)
 @given(cuts=st.lists(st.floats(0, 20_000), max_size=12))
 def test_result_does_not_depend_on_how_often_the_station_is_looked_at(cuts: list[float]) -> None:
     looked_at, left_alone = charging(sample_s=700), charging(sample_s=700)
@@ -236,8 +238,8 @@ def reconnected(personality: str) -> list[str]:
 @pytest.mark.parametrize(
     ("personality", "greeting"),
     [
-        ("good", ["Heartbeat", "StatusNotification"]),
-        ("boot_after_reconnect", ["BootNotification", "StatusNotification"]),
+        ("good", ["Heartbeat", "StatusNotification", "StatusNotification"]),
+        ("boot_after_reconnect", ["BootNotification", "StatusNotification", "StatusNotification"]),
         ("no_boot_after_reconnect", []),
     ],
 )
@@ -329,6 +331,7 @@ def test_offline_session_is_kept_and_replayed_with_the_id_learnt_on_the_way() ->
     bench.connect()
     assert [name for name, _ in bench.said] == [
         "Heartbeat",
+        "StatusNotification",
         "StatusNotification",
         "StartTransaction",
         "MeterValues",
@@ -559,3 +562,71 @@ def test_second_2_0_1_profile_in_the_same_place_and_time_is_rejected() -> None:
     assert send(2, validFrom=at(600)) == "Accepted"
     assert send(1) == "Rejected"
     assert send(1, validTo=at(500)) == "Accepted"
+
+
+def test_whole_station_out_of_service_is_told_for_connector_0() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.call("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"})
+    told = [(one["connectorId"], one["status"]) for one in bench.of("StatusNotification")[2:]]
+    assert told == [(0, "Unavailable"), (1, "Unavailable")]
+
+
+def test_trigger_of_a_status_tells_the_connector_asked_for() -> None:
+    bench = Bench(evses=2)
+    bench.connect()
+    bench.said.clear()
+    for connector in (0, 2):
+        request = {"requestedMessage": "StatusNotification", "connectorId": connector}
+        assert bench.call("TriggerMessage", request) == {"status": "Accepted"}
+    assert [one["connectorId"] for one in bench.of("StatusNotification")] == [0, 2]
+
+
+def test_power_cut_ends_the_transaction_and_tells_it_after_the_boot() -> None:
+    bench = charging()
+    bench.run(600)
+    bench.said.clear()
+    bench.station.reboot()
+    bench.connect()
+    assert [name for name, _ in bench.said if name != "StatusNotification"] == [
+        "BootNotification",
+        "StopTransaction",
+    ]
+    stop = bench.of("StopTransaction")[0]
+    assert (stop["reason"], stop["timestamp"], stop["transactionId"]) == ("PowerLoss", at(600), 101)
+
+
+def test_profiles_survive_a_power_cut() -> None:
+    """Errata 1.6 §3.37."""
+    bench = charging()
+    bench.limit((0, 10))
+    bench.station.reboot()
+    bench.connect()
+    bench.badge()
+    assert bench.station.evses[1].offered_a == 10
+
+
+@pytest.mark.parametrize(
+    ("value", "secret"),
+    [
+        ("00112233445566778899aabbccddeeff", bytes.fromhex("00112233445566778899aabbccddeeff")),
+        ("a-plain-text-key", b"a-plain-text-key"),
+        ("0123456789abcdef0123", b"0123456789abcdef0123"),
+    ],
+)
+def test_new_key_is_taken_and_the_station_wants_to_reconnect(value: str, secret: bytes) -> None:
+    bench = Bench()
+    bench.connect()
+    bench.call("ChangeConfiguration", {"key": "AuthorizationKey", "value": value})
+    assert (bench.station.secret, bench.station.reconnect_wanted) == (secret, True)
+    listed = [one["key"] for one in bench.call("GetConfiguration", {})["configurationKey"]]
+    assert "AuthorizationKey" not in listed
+
+
+def test_list_that_is_switched_off_is_not_asked() -> None:
+    bench = charging()
+    bench.unplug()
+    bench.station.disconnected()
+    bench.plug()
+    bench.call("ChangeConfiguration", {"key": "AuthorizationCacheEnabled", "value": "false"})
+    assert bench.badge() == "Invalid"
