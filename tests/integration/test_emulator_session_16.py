@@ -319,10 +319,13 @@ async def test_composite_schedule_without_a_profile_is_what_the_hardware_gives(c
 
 
 async def test_error_of_the_caller_passes_unwrapped_and_leaves_no_task(central: Central) -> None:
-    with pytest.raises(LookupError, match="mine"):
+    async def broken() -> None:
         async with emulator(central) as cp:
             await cp.connected()
             raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await broken()
     assert [task for task in asyncio.all_tasks() if task.get_name() == "CP 1"] == []
 
 
