@@ -1,0 +1,173 @@
+"""A charge point for tests: real websocket, one outstanding CALL, an answer to every CALL it gets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from supervision.chance import new_bytes
+from supervision.csms import credentials
+from supervision.csms.authorising import BadgeAuthoriser, IdTokenAuthoriser
+from supervision.csms.commands import CommandService
+from supervision.csms.registry import Registry
+from supervision.csms.service import CentralService
+from supervision.ocpp_cs import CentralSystem
+from supervision.store.db import Database, Tx
+from tests import factories
+
+SECRET = "0123456789abcdef0123"
+V16, V201 = "ocpp1.6", "ocpp2.0.1"
+Responder = Callable[[str, dict[str, Any]], dict[str, Any] | None]
+
+
+def basic(identity: str, secret: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{identity}:{secret}".encode()).decode()}
+
+
+class ChargePoint:
+    """`commands` holds the CALLs received; `respond` answers them, None meaning "stay silent"."""
+
+    def __init__(self, socket: ClientConnection, respond: Responder) -> None:
+        self.socket = socket
+        self.commands: list[list[Any]] = []
+        self._respond = respond
+        self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
+        self._count = 0
+
+    async def read(self) -> None:
+        try:
+            async for text in self.socket:
+                await self._take(json.loads(text))
+        except websockets.ConnectionClosed:
+            return
+
+    async def _take(self, message: list[Any]) -> None:
+        if message[0] != 2:
+            waiting = self._waiting.pop(message[1], None)
+            if waiting is not None:
+                waiting.set_result(message)
+            return
+        self.commands.append(message)
+        answer = self._respond(message[2], message[3])
+        if answer is not None:
+            await self.socket.send(json.dumps([3, message[1], answer]))
+
+    async def call(self, action: str, payload: dict[str, Any]) -> list[Any]:
+        self._count += 1
+        return await self.exchange(f"m{self._count}", json.dumps([2, f"m{self._count}", action, payload]))
+
+    async def exchange(self, message_id: str, text: str) -> list[Any]:
+        """Send any text; return the message that answers `message_id`."""
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[message_id] = future
+        await self.socket.send(text)
+        async with asyncio.timeout(20):
+            return await future
+
+    async def answer(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Call and return the payload of the CALLRESULT."""
+        kind, _, *rest = await self.call(action, payload)
+        assert kind == 3, rest
+        answer: dict[str, Any] = rest[0]
+        return answer
+
+
+def accept(_action: str, _payload: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "Accepted"}
+
+
+class Server:
+    """A central system on a free port."""
+
+    def __init__(self, central: CentralSystem, url: str) -> None:
+        self.central = central
+        self.commands = central.service.commands
+        self.url = url
+
+    @asynccontextmanager
+    async def station(
+        self,
+        identity: str = "CP16",
+        protocol: str = V16,
+        *,
+        secret: str = SECRET,
+        respond: Responder = accept,
+        boot: bool = True,
+    ) -> AsyncIterator[ChargePoint]:
+        async with connect(
+            f"{self.url}/{identity}",
+            subprotocols=[websockets.Subprotocol(protocol)],
+            additional_headers=basic(identity, secret),
+            proxy=None,
+        ) as socket:
+            point = ChargePoint(socket, respond)
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(point.read())
+                if boot:
+                    await point.answer("BootNotification", boot_payload(protocol))
+                yield point
+                reader.cancel()
+
+
+def boot_payload(protocol: str) -> dict[str, Any]:
+    if protocol == V16:
+        return {"chargePointVendor": "V", "chargePointModel": "M"}
+    return {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+
+
+async def write_stations(db: Database) -> None:
+    """Two stations with passwords, a manager's badge and a driver's badge."""
+
+    async def unit(tx: Tx) -> None:
+        await factories.organisation(tx)
+        await factories.community(tx)
+        await factories.station(tx)
+        await factories.manager(tx)
+        await factories.driver(tx)
+        for identity in ("CP16", "CS201"):
+            salt = new_bytes(16)
+            await factories.charging_station(
+                tx,
+                identity=identity,
+                evses=2,
+                security_profile=1,
+                password_salt=salt,
+                password_hash=credentials.hash_password(salt, SECRET.encode()),
+            )
+        await factories.id_token(tx, token="04A1B2C3", person_id="m1")
+        await factories.id_token(tx, token="D0D0D0D0", person_id="d1")
+        await factories.id_token(tx, token="B10C", status="Blocked")
+        await factories.id_token(tx, token="0LD", expires_at=factories.NOW)
+
+    await db.write(factories.TESTS, unit)
+
+
+@asynccontextmanager
+async def central_system(
+    db: Database, clock: Any, *, authoriser: IdTokenAuthoriser | None = None, **options: Any
+) -> AsyncIterator[Server]:
+    registry = Registry()
+    service = CentralService(
+        db=db,
+        clock=clock,
+        authoriser=authoriser or BadgeAuthoriser(),
+        registry=registry,
+        commands=CommandService(db=db, clock=clock, registry=registry),
+        boot_interval_s=300,
+    )
+    central = CentralSystem(service, **{"settle_s": 0.0, **options})
+    bound: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(
+            central.serve("127.0.0.1", 0, ready=lambda host, port: bound.set_result((host, port)))
+        )
+        host, port = await bound
+        yield Server(central, f"ws://{host}:{port}/ocpp")
+        serving.cancel()
