@@ -327,14 +327,28 @@ class NotifyService:
         if trip is None:
             return {}
         late = await self._trip(reader, message, message.params.get("late_booking_id"))
-        window = None
-        if message.template is Template.CODE_RELEASED:
-            window = await store.code_window(reader, message.organisation_id, trip.booking_id)
-        revision = None if window is None else window.revision
-        reason = rules.outdated(message, trip, late=late, revision=revision, now=now)
+        code = await self._code_facts(reader, message, trip)
+        reason = rules.outdated(message, trip, late=late, revision=code.get("revision"), now=now)
         if reason is not None:
             raise _DroppedError(reason)
-        return {**self._trip_facts(message, trip), **_code_facts(window)}
+        return {**self._trip_facts(message, trip), **code}
+
+    async def _code_facts(self, reader: Reader, message: Message, trip: Trip) -> dict[str, Any]:
+        """When the code opens; nothing when the message is about no code or the code is void."""
+        if message.template is not Template.CODE_RELEASED:
+            return {}
+        organisation_id, booking_id = message.organisation_id, trip.booking_id
+        window = await store.code_window(reader, organisation_id, booking_id)
+        if window is None:
+            return {}
+        return {
+            "revision": window.revision,
+            "valid_from": window.valid_from,
+            "valid_until": window.valid_until,
+            "replaces": await store.told_earlier_code(
+                reader, organisation_id, message.person_id, booking_id, window.revision
+            ),
+        }
 
     def _trip_facts(self, message: Message, trip: Trip) -> dict[str, Any]:
         over = message.template is Template.BOOKING_CANCELLED
@@ -442,16 +456,6 @@ class NotifyService:
 def _words(message: Message, letter: _Letter, facts: dict[str, Any]) -> Words:
     say = Say(language=letter.person.language, zone=letter.sender.zone)
     return compose(message.template, message.channel, say=say, facts=facts)
-
-
-def _code_facts(window: store.CodeWindow | None) -> dict[str, Any]:
-    if window is None:
-        return {}
-    return {
-        "valid_from": window.valid_from,
-        "valid_until": window.valid_until,
-        "replaces": window.revision > 1,
-    }
 
 
 def _cause(lost: Message) -> str:

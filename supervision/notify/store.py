@@ -140,6 +140,22 @@ async def code_window(reader: Reader, organisation_id: str, booking_id: str) -> 
     return None if row is None else CodeWindow(**row)
 
 
+async def told_earlier_code(
+    reader: Reader, organisation_id: str, person_id: str, booking_id: str, revision: int
+) -> bool:
+    """Tell whether the person was sent a code that this revision makes void."""
+    rows = await reader.all(
+        select(messages.c.params).where(
+            messages.c.organisation_id == organisation_id,
+            messages.c.person_id == person_id,  # the index begins so
+            messages.c.booking_id == booking_id,
+            messages.c.template == Template.CODE_RELEASED,
+            messages.c.state.in_((State.SENT, State.KEPT)),
+        )
+    )
+    return any(row["params"]["revision"] < revision for row in rows)
+
+
 async def invoice(reader: Reader, organisation_id: str, invoice_id: str) -> InvoiceFacts | None:
     """Return what a message says about an invoice."""
     row = await reader.first(

@@ -309,9 +309,26 @@ async def test_code_replaced_before_sending_only_the_new_one_is_told(
     await service.handle(delivery(AccessCodeReleased(**IDS, revision=2), number=2))
     await service.send_due(clock.now())
     assert await states(sqlite_db) == {"1-mail": "dropped", "2-mail": "sent"}
-    [letter] = recorder.taken
-    assert isinstance(letter, Mail)
-    assert "Ce code remplace le précédent" in letter.words.text
+    assert [_says_it_replaces(letter) for letter in recorder.taken] == [False]
+
+
+async def test_code_renewed_after_sending_says_that_the_first_is_void(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    recorder = Recorder()
+    await a_booking(sqlite_db)
+    await write(sqlite_db, a_code())
+    service = notify(sqlite_db, clock, recorder, None)
+    await service.handle(delivery(RELEASED, number=1))
+    await service.send_due(clock.now())
+    await write(sqlite_db, update(access_codes).values(revision=2))
+    await service.handle(delivery(AccessCodeReleased(**IDS, revision=2), number=2))
+    await service.send_due(clock.now())
+    assert [_says_it_replaces(letter) for letter in recorder.taken] == [False, True]
+
+
+def _says_it_replaces(letter: Mail | Sms) -> bool:
+    return isinstance(letter, Mail) and "Ce code remplace le précédent" in letter.words.text
 
 
 @pytest.mark.parametrize("reason", ["revoked", "unknown"])
