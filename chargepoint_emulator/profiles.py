@@ -195,7 +195,8 @@ def leading(
 ) -> tuple[Profile, Period] | None:
     """Return the profile of one purpose that leads for an EVSE at an instant, with its period.
 
-    A default for the EVSE itself overrides one for the whole station, then the highest stack level wins.
+    The highest stack level wins; on the same level a default for the EVSE itself overrides one for all EVSEs,
+    which stands for one on each of them.
     """
     found = [
         (profile, period)
@@ -203,7 +204,7 @@ def leading(
         if _applies(profile, purpose=purpose, evse_id=evse_id, running=running)
         and (period := active_period(profile, at, running)) is not None
     ]
-    return max(found, key=lambda pair: (pair[0].evse_id != STATION, pair[0].stack_level), default=None)
+    return max(found, key=lambda pair: (pair[0].stack_level, pair[0].evse_id != STATION), default=None)
 
 
 def _applies(profile: Profile, *, purpose: Purpose, evse_id: int, running: Running | None) -> bool:
@@ -238,9 +239,9 @@ def station_limit(profiles: Profiles, *, phases: int, at: datetime) -> Limit:
 
 
 def _limit(profile: Profile, period: Period, phases: int) -> Limit:
-    # Without phase switching every phase of the EVSE is live, so watts are spread over all of them.
-    amps = period.limit if profile.unit is Unit.AMPERE else period.limit / (VOLTAGE_V * phases)
-    return Limit(amps=amps, phases=min(period.phases or DEFAULT_PHASES, phases))
+    used = min(period.phases or DEFAULT_PHASES, phases)
+    amps = period.limit if profile.unit is Unit.AMPERE else period.limit / (VOLTAGE_V * used)
+    return Limit(amps=amps, phases=used)
 
 
 def lowest(*limits: Limit) -> Limit:
@@ -301,24 +302,22 @@ def composite(
     duration_s: int,
     edges_at: Iterable[datetime],
     unit: Unit,
-    live_phases: int,
 ) -> tuple[Period, ...]:
     """Return a limit as a schedule over a duration, in ``unit``, without two equal neighbours.
 
-    ``limit_at`` must be finite: the caller puts the hardware in as a limit. Watts count every live phase,
-    since no phase is switched off.
+    ``limit_at`` must be finite: the caller puts the hardware in as a limit.
     """
-    volts = 1.0 if unit is Unit.AMPERE else VOLTAGE_V * live_phases
     end = start + timedelta(seconds=duration_s)
     found: list[Period] = []
     for instant in (start, *(edge for edge in edges_at if start < edge < end)):
-        period = _period(limit_at(instant), int((instant - start).total_seconds()), volts)
+        period = _period(limit_at(instant), int((instant - start).total_seconds()), unit)
         if not found or (found[-1].limit, found[-1].phases) != (period.limit, period.phases):
             found.append(period)
     return tuple(found)
 
 
-def _period(limit: Limit, start_s: int, factor: float) -> Period:
+def _period(limit: Limit, start_s: int, unit: Unit) -> Period:
+    factor = 1.0 if unit is Unit.AMPERE else VOLTAGE_V * limit.phases
     return Period(start_s=start_s, limit=floor_tenth(limit.amps * factor), phases=limit.phases)
 
 

@@ -833,7 +833,6 @@ class Station:
             duration_s=duration_s,
             edges_at=self._edges(until=until),
             unit=unit,
-            live_phases=self.kind.phases,
         )
 
     def _evse_limit_at(self, evse: Evse) -> Callable[[datetime], Limit]:

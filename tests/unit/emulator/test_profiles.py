@@ -114,8 +114,9 @@ def test_transaction_profile_of_another_transaction_is_ignored() -> None:
 
 
 def test_default_of_the_evse_overrides_the_one_for_all() -> None:
-    everywhere = profile(30, profile_id=2, evse_id=0, stack_level=5)
+    everywhere = profile(30, profile_id=2, evse_id=0)
     assert amps(profile(10), everywhere) == 10
+    assert amps(profile(10), replace(everywhere, stack_level=5)) == 30
     assert amps(everywhere) == 30
     assert amps(profile(10, evse_id=2), everywhere) == 30
 
@@ -150,6 +151,8 @@ def test_watts_are_spread_over_the_phases_of_the_socket() -> None:
     one = profile(6900, unit=Unit.WATT)
     assert amps(one, phases=3) == 10
     assert amps(one, phases=1) == 30
+    single = replace(one, periods=(Period(start_s=0, limit=6900, phases=1),))
+    assert amps(single, phases=3) == 30
 
 
 def test_station_cap_is_only_the_station_max_profile() -> None:
@@ -247,7 +250,6 @@ def schedule_of(profiles: Profiles, *, start: datetime = T0, duration_s: int, un
                 fresh_at=start,
             ),
             unit=unit,
-            live_phases=3,
         )
     )
 
@@ -264,7 +266,7 @@ def test_composite_falls_through_the_stack_and_ends_at_the_hardware() -> None:
     ]
 
 
-def test_composite_in_watts_counts_the_live_phases() -> None:
+def test_composite_in_watts_counts_the_phases() -> None:
     assert schedule_of((profile(10, 10.05),), duration_s=7200, unit=Unit.WATT) == [
         Period(start_s=0, limit=6900, phases=3),
         Period(start_s=3600, limit=6934.5, phases=3),
