@@ -39,7 +39,9 @@ async def get_availability(call: Call) -> object:
             "station": vehicle.station_id,
             "name": vehicle.name,
             "price_cents": quotes[vehicle.id].total_cents if vehicle.id in quotes else None,
-            "lines": [line_document(line) for line in quotes[vehicle.id].lines] if vehicle.id in quotes else [],
+            "lines": [line_document(line) for line in quotes[vehicle.id].lines]
+            if vehicle.id in quotes
+            else [],
             "expected_soc_percent": forecast.get(vehicle.id),
         }
         for vehicle in free
@@ -110,7 +112,8 @@ async def extend_booking(call: Call) -> object:
 async def shorten_booking(call: Call) -> object:
     """Move the end earlier."""
     return await _changed(
-        call, await call.services.bookings.shorten(call.identity, call.path["id"], call.body_instant("end_at"))
+        call,
+        await call.services.bookings.shorten(call.identity, call.path["id"], call.body_instant("end_at")),
     )
 
 
