@@ -243,6 +243,16 @@ async def due_for_late(reader: Reader, now: datetime) -> list[tuple[str, str]]:
     return await _due(reader, bookings.c.status == "active", late, bookings.c.late_told_at.is_(None))
 
 
+async def overdue(reader: Reader, now: datetime) -> list[Booking]:
+    """Return the trips past their planned end, the longest late first; the reader spans tenants."""
+    rows = await reader.all(
+        select(bookings)
+        .where(bookings.c.status == "active", bookings.c.end_at < now)
+        .order_by(bookings.c.end_at)
+    )
+    return [booking_from(row) for row in rows]
+
+
 async def note_missed_search(tx: Tx, *, organisation_id: str, **row: Any) -> None:
     """Keep that somebody found nothing: unmet demand is what a municipality plans its next car with."""
     await tx.execute(insert(missed_searches).values(organisation_id=organisation_id, **row))
