@@ -354,7 +354,7 @@ def side_by_side(moment: _Moment) -> Allocation:
     for k in order:
         task = tasks[k]
         free = _free(moment.instance, moment.interval.headroom_da, currents)
-        wanted = min(task.max_da, max(task.min_da, _rate(moment, k)))
+        wanted = min(task.max_da, max(task.min_da, _even_current_da(moment, k)))
         current = min(wanted, *(free[phase] for phase in task.phases))
         if current >= task.min_da:
             currents[k] = current
@@ -365,7 +365,7 @@ def side_by_side(moment: _Moment) -> Allocation:
     return currents
 
 
-def _rate(moment: _Moment, k: int) -> int:
+def _even_current_da(moment: _Moment, k: int) -> int:
     """Tenths of an ampere that spread what is left evenly over the rest of the interval, rounded up."""
     task = moment.instance.tasks[k]
     per_tenth = len(task.phases) * task.voltage_v * (moment.interval.end - moment.now)

@@ -45,8 +45,8 @@ def apportion(total: int, weights: Sequence[Fraction | int]) -> list[int]:
 
 def vat_of_gross(gross_cents: int, vat_rate: Decimal) -> int:
     """VAT contained in a gross amount, e.g. 1200 cents at 0.20 -> 200."""
-    rate = Fraction(vat_rate)
-    return round_cents(gross_cents * rate / (1 + rate))
+    exact_vat_rate = Fraction(vat_rate)
+    return round_cents(gross_cents * exact_vat_rate / (1 + exact_vat_rate))
 
 
 def euros(cents: int) -> str:
