@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import re
+import socket
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from urllib.parse import unquote
@@ -94,9 +95,9 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 class WebsocketsLink:
     """A `Link` over a connection of the `websockets` library."""
 
-    def __init__(self, socket: ServerConnection) -> None:
-        self._socket = socket
-        self.peer = Peer(address=_address(socket))
+    def __init__(self, connection: ServerConnection) -> None:
+        self._socket = connection
+        self.peer = Peer(address=_address(connection))
 
     async def recv(self) -> str:
         """Return the next text; a binary message is no OCPP and reads as an empty text."""
@@ -139,9 +140,9 @@ def _address(socket: ServerConnection) -> str:
 class StarletteLink:
     """A `Link` over Starlette's WebSocket, for one port for everything."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
-        self.peer = Peer(address=socket.client.host if socket.client else "local")
+    def __init__(self, websocket: WebSocket) -> None:
+        self._socket = websocket
+        self.peer = Peer(address=websocket.client.host if websocket.client else "local")
 
     async def recv(self) -> str:
         """Return the next text."""
@@ -211,14 +212,13 @@ class CentralSystem:
 
     # --- running ------------------------------------------------------------------------------------------
 
-    async def serve(self, host: str, port: int, *, ready: Callable[[str, int], None]) -> None:
-        """Listen until cancelled, then close every socket with 1001. `ready` is told host and real port."""
+    async def serve(self, bound: socket.socket, *, ready: Callable[[], None]) -> None:
+        """Listen on a bound socket until cancelled, then close every connection with 1001."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.run(), name="ocpp-background")
             async with serve(
                 self._handle,
-                host,
-                port,
+                sock=bound,
                 process_request=self._process_request,
                 select_subprotocol=_select_subprotocol,
                 compression=None,
@@ -228,9 +228,8 @@ class CentralSystem:
                 ping_interval=PING_INTERVAL_S,
                 ping_timeout=PING_TIMEOUT_S,
                 server_header=None,
-            ) as server:
-                bound = next(iter(server.sockets)).getsockname()
-                ready(str(bound[0]), int(bound[1]))
+            ):
+                ready()
                 await asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:

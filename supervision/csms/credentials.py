@@ -10,6 +10,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
+MIN_BYTES = 16  # OCPP 1.6 security whitepaper A00.FR.205
+MAX_BYTES = 40  # 2.0.1 passwordString
+
 
 def hash_password(salt: bytes, password: bytes) -> bytes:
     """Return what is stored of a station's password."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -163,11 +164,11 @@ async def central_system(
         boot_interval_s=300,
     )
     central = CentralSystem(service, **{"settle_s": 0.0, **options})
-    bound: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
+    bound = socket.create_server(("127.0.0.1", 0))
+    ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(
-            central.serve("127.0.0.1", 0, ready=lambda host, port: bound.set_result((host, port)))
-        )
-        host, port = await bound
+        serving = tasks.create_task(central.serve(bound, ready=ready.set))
+        await ready.wait()
+        host, port = bound.getsockname()
         yield Server(central, f"ws://{host}:{port}/ocpp")
         serving.cancel()
