@@ -353,12 +353,11 @@ class CentralSystem:
     async def attend(self, station: Station, version: Version, link: Link) -> None:
         """Serve one authenticated and negotiated socket until it closes."""
         try:
-            connection = await self.service.connect(station, version, link)
+            connection, replaced = await self.service.connect(station, version, link)
         except StoreUnavailableError:
             self._lost_database()
             await link.close(1013, "try again later")
             return
-        replaced = self.registry.put(connection)
         if replaced is not None:
             self._drop(replaced)
         metrics.HANDSHAKES.labels("accepted").inc()

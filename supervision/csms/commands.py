@@ -378,13 +378,10 @@ class CommandService:
 
 def check(version: Version | None, action: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return why a CALL must not be sent, None when it may. Repeats no value of the payload."""
-    if version is None:
-        return {"code": "unknown_version", "description": "the station has never connected"}
-    if action not in TO_STATION[version]:
-        return {
-            "code": "unknown_action",
-            "description": f"no such message to an OCPP {version.number} station",
-        }
+    if action not in (TO_STATION[version] if version is not None else _ANY_ACTION):
+        return {"code": "unknown_action", "description": "no such message to a station of this version"}
+    if version is None:  # it has never connected: what it would understand is not known yet
+        return None
     found = violations(version, action, payload, answer=False)
     if not found:
         return None
@@ -437,9 +434,12 @@ def _version_of(number: str | None) -> Version | None:
     return next((version for version in Version if version.number == number), None)
 
 
+_ANY_ACTION = frozenset[str]().union(*TO_STATION.values())
+
+
 def _known(action: str) -> str:
     """The action as a metric label; a stranger's words must not become labels."""
-    return action if any(action in actions for actions in TO_STATION.values()) else "unknown"
+    return action if action in _ANY_ACTION else "unknown"
 
 
 __all__ = ["TIMED_OUT", "CommandResult", "CommandService", "CommandState", "check", "understood"]

@@ -21,7 +21,7 @@ from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
 from supervision.kernel.timespan import format_instant
-from supervision.store.db import Database, Reader, Tx, across_tenants
+from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
     charging_stations,
     charging_transactions,

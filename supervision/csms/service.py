@@ -92,8 +92,14 @@ class CentralService:
             identity=identity, organisation_id=row["organisation_id"], station_id=row["station_id"]
         )
 
-    async def connect(self, station: Station, version: Version, link: Link) -> Connection:
-        """Note the new socket and load what its messages will need without asking again."""
+    async def connect(
+        self, station: Station, version: Version, link: Link
+    ) -> tuple[Connection, Connection | None]:
+        """Enter the new socket and load what its messages will need without asking again.
+
+        Returns the connection and the one it replaces, which the caller must close. The registry comes
+        first: from then on the end of an older socket changes nothing.
+        """
         connection = Connection(
             station=station,
             version=version,
@@ -110,8 +116,13 @@ class CentralService:
             tx.emit(ChargingStationConnected(**_about(station)))
             tx.touch(station.topic)
 
-        await self._db.write(station.organisation_id, unit)
-        return connection
+        replaced = self.registry.put(connection)
+        try:
+            await self._db.write(station.organisation_id, unit)
+        except BaseException:
+            self.registry.remove(connection)
+            raise
+        return connection, replaced
 
     async def _load(self, tx: Tx, connection: Connection) -> None:
         station = connection.station

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -113,8 +113,20 @@ class Server:
                 reader = tasks.create_task(point.read())
                 if boot:
                     await point.answer("BootNotification", boot_payload(protocol))
+                else:  # an answer proves that the server has taken up the socket
+                    await point.answer("Heartbeat", {})
                 yield point
                 reader.cancel()
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Let others run until the condition holds; ten seconds of that are a failure."""
+    async with asyncio.timeout(10):
+        while True:
+            holds = condition()
+            if holds if isinstance(holds, bool) else await holds:
+                return
+            await asyncio.sleep(0)
 
 
 def boot_payload(protocol: str) -> dict[str, Any]:

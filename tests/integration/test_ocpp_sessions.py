@@ -368,6 +368,7 @@ async def test_a_departure_from_the_schema_is_understood_and_counted(
 ) -> None:
     async with server.station() as point:
         answer = await point.answer("StartTransaction", start(meterStart="1000", vendor="x"))
+        await point.answer("Heartbeat", {})
     assert answer["idTagInfo"] == {"status": "Accepted"}
     (row,) = await rows(sqlite_db, charging_transactions)
     assert row["meter_start_wh"] == 1000
