@@ -9,7 +9,11 @@ import sys
 import time
 from typing import TextIO
 
-_SECRET_KEY = re.compile(r"passw|secret|token|authori[sz]ation|cookie|code$|^key$|api_?key", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"passw|secret|token|authori[sz]ation|cookie|^key$|api_?key"
+    r"|(?<!error)(?<!error_)(?<!status_)(?<!close_)(?<!exit_)code$",  # access codes, not how something ended
+    re.IGNORECASE,
+)
 _SECRET_TEXT = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=_\-.~]+|(://[^:/@\s]+:)[^@\s]+@")
 _MAX_TEXT = 500
 
