@@ -12,19 +12,49 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import uvicorn
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from supervision import log as logs
+from supervision.access.authoriser import ChargingAuthoriser
+from supervision.access.hands import SIMULATED
+from supervision.access.providers.immobiliser.simulated import SimulatedImmobilisers
+from supervision.access.providers.key_box.simulated import SimulatedKeyBoxes
+from supervision.access.returns import ReturnService
+from supervision.access.secret import load_secret
+from supervision.access.service import AccessService
+from supervision.accounts.service import AccountsService
+from supervision.billing.providers.payment.offline import OfflinePayments
+from supervision.billing.service import BillingService
+from supervision.booking.service import BookingService
+from supervision.chance import new_id
+from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.commands import CommandService
+from supervision.csms.directory import DirectoryService
+from supervision.csms.registry import Registry
+from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
 from supervision.log import Log
+from supervision.notify.alerts import AlertService
+from supervision.notify.providers import Providers, open_providers
+from supervision.notify.service import NotifyService
+from supervision.ocpp_cs import CentralSystem
+from supervision.scheduler import Scheduler, Step
+from supervision.services import Services
 from supervision.settings import Settings, host_port
 from supervision.store import migrate as schema_version
 from supervision.store.db import Database
+from supervision.store.outbox import Consumer, Outbox
+from supervision.web.api.routes import api_mount
+from supervision.web.app import create_app
+from supervision.web.health import health_routes
 
 log = Log("supervision.app")
 
@@ -90,6 +120,204 @@ def web_server(app: Any) -> WebServer:
             ws_ping_interval=None,
         )
     )
+
+
+def build_services(
+    settings: Settings, clock: Clock, db: Database, providers: Providers, secret: bytes
+) -> Services:
+    """Make one of each service; nothing runs yet."""
+    bookings = BookingService(db, clock, new_id)
+    access = AccessService(
+        db,
+        clock,
+        secret=secret,
+        bookings=bookings,
+        key_boxes={SIMULATED: SimulatedKeyBoxes(db)},
+        immobilisers=SimulatedImmobilisers(db),
+    )
+    registry = Registry()
+    commands = CommandService(db=db, clock=clock, registry=registry)
+    return Services(
+        settings=settings,
+        clock=clock,
+        db=db,
+        accounts=AccountsService(db, clock, session_hours=settings.session_hours),
+        bookings=bookings,
+        access=access,
+        returns=ReturnService(db, clock, bookings=bookings, access=access),
+        registry=registry,
+        commands=commands,
+        directory=DirectoryService(db=db, registry=registry),
+        charging=ChargingService(db=db, clock=clock, commands=commands),
+        billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
+        notify=NotifyService(
+            db=db,
+            clock=clock,
+            mail=providers.mail,
+            sms=providers.sms,
+            code_source=access.digits_to_send,
+            link_source=_no_link,
+            public_url=settings.public_url,
+        ),
+        alerts=AlertService(db, clock),
+    )
+
+
+async def _no_link(_organisation_id: str, _person_id: str) -> str | None:
+    """Passwords are set by the operator's import; there is no link to send."""
+    return None
+
+
+def consumers(services: Services) -> list[Consumer]:
+    """Return who listens to events, the quick ones first."""
+    return [
+        *services.access.consumers(),
+        services.charging.consumer(),
+        services.billing.consumer(),
+        services.notify.consumer(),
+        services.alerts.consumer(),
+    ]
+
+
+def steps(services: Services) -> list[Step]:
+    """Return what must happen with time; seconds are of the service's clock."""
+    clock = services.clock
+    return [
+        Step("codes", 15, services.access.release_due),
+        Step("key-boxes", 60, services.access.sync_due),
+        Step("returns", 30, services.returns.sweep_seen_returns),
+        Step("no-shows", 60, services.bookings.sweep_no_shows),
+        Step("late", 30, services.bookings.sweep_late),
+        Step("plan", 2, services.charging.replan_due),
+        Step("profiles", 2, services.charging.serve_stations),
+        Step("charging", 60, services.charging.sweep),
+        Step("payments", 60, services.billing.run_due_payments),
+        Step("notify", 5, lambda: services.notify.send_due(clock.now())),
+        Step("alerts", 60, services.alerts.sweep),
+        Step("accounts", 3600, services.accounts.forget_old),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What the demo adds to a server: routes, steps, tasks that run beside the others."""
+
+    routes: Sequence[BaseRoute] = ()
+    steps: Sequence[Step] = ()
+    tasks: Sequence[Callable[[], Awaitable[object]]] = ()
+
+
+ExtrasFor = Callable[[Services], Extras]
+
+
+async def serve(
+    settings: Settings,
+    clock: Clock,
+    *,
+    speed: float = 1.0,
+    extras: ExtrasFor = lambda _: Extras(),
+    on_ready: Callable[[str, str], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until SIGTERM; `on_ready` is told both addresses once both listeners accept."""
+    with stop_signals() as stop:
+        http = listen("http", settings.http)
+        ocpp = None if settings.single_port else listen("ocpp", settings.ocpp)
+        settings = replace(settings, public_url=settings.public_url or f"http://{address_of(http)}")
+        secret = load_secret(settings.data_dir)
+        async with (
+            open_database(settings, clock) as db,
+            open_providers(
+                smtp_url=settings.smtp_url,
+                mail_from=settings.mail_from,
+                sms_url=settings.sms_url,
+                sms_token=settings.sms_token,
+            ) as providers,
+        ):
+            services = build_services(settings, clock, db, providers, secret)
+            process = _Process(services, extras(services), ocpp=ocpp, speed=speed)
+            await process.run(http, stop, on_ready or _print_ready)
+
+
+class _Process:
+    """The siblings of one process and their end."""
+
+    def __init__(
+        self, services: Services, extras: Extras, *, ocpp: socket.socket | None, speed: float
+    ) -> None:
+        self._services = services
+        self._extras = extras
+        self._central = CentralSystem(
+            CentralService(
+                db=services.db,
+                clock=services.clock,
+                authoriser=ChargingAuthoriser(services.access),
+                registry=services.registry,
+                commands=services.commands,
+                boot_interval_s=services.settings.boot_interval_s,
+            )
+        )
+        self._scheduler = Scheduler([*steps(services), *extras.steps], services.clock, speed=speed)
+        self._outbox = Outbox(services.db, services.clock, consumers(services))
+        self._ocpp = ocpp
+        self._ocpp_accepts = asyncio.Event()
+
+    async def run(
+        self,
+        http: socket.socket,
+        stop: asyncio.Event,
+        on_ready: Callable[[str, str], Awaitable[None]],
+    ) -> None:
+        web = web_server(self._application())
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(self._serve_web(web, http, stop), name="web")
+            others = [
+                group.create_task(must_not_end(name, work), name=name)
+                for name, work in (
+                    ("ocpp", self._serve_ocpp()),
+                    ("scheduler", self._scheduler.run()),
+                    ("outbox", self._outbox.run()),
+                    *((f"extra-{n}", task()) for n, task in enumerate(self._extras.tasks)),
+                )
+            ]
+            await self._ocpp_accepts.wait()
+            await on_ready(f"http://{address_of(http)}", f"ws://{address_of(self._ocpp or http)}/ocpp")
+            await stop.wait()
+            log.info("process.stopping")
+            web.should_exit = True
+            await serving
+            for task in others:
+                task.cancel()
+
+    def _application(self) -> ASGIApp:
+        health = health_routes(
+            self._services.db,
+            lambda: {"ocpp": self._central.listening, "scheduler": self._scheduler.ready},
+        )
+        routes: list[BaseRoute] = [*health, api_mount(self._services), *self._extras.routes]
+        if self._services.settings.single_port:
+            routes.append(self._central.route())
+        return create_app(self._services, routes=routes)
+
+    async def _serve_web(self, web: WebServer, http: socket.socket, stop: asyncio.Event) -> None:
+        await web.serve(sockets=[http])
+        if not stop.is_set():
+            raise RuntimeError("the web server ended by itself")
+
+    async def _serve_ocpp(self) -> None:
+        if self._ocpp is None:
+            self._ocpp_accepts.set()
+            await self._central.run()
+        else:
+            await self._central.serve(self._ocpp, ready=self._ocpp_accepts.set)
+
+
+async def _print_ready(http: str, ocpp: str) -> None:
+    announce({"event": "ready", "http": http, "ocpp": ocpp})
+
+
+def run_server(settings: Settings, clock: Clock) -> int:
+    """Run `supervision serve`; return the exit code."""
+    return run_to_exit_code(settings, lambda: serve(settings, clock))
 
 
 def announce(line: dict[str, object]) -> None:

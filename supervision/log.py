@@ -16,6 +16,7 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_TEXT = re.compile(r"(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=_\-.~]+|(://[^:/@\s]+:)[^@\s]+@")
 _MAX_TEXT = 500
+_MAX_TRACE = 8000  # the end of a traceback says what broke
 
 
 def redact(value: object, key: str = "") -> object:
@@ -27,9 +28,14 @@ def redact(value: object, key: str = "") -> object:
     if isinstance(value, list | tuple):
         return [redact(item, key) for item in value]
     if isinstance(value, str):
-        masked = _SECRET_TEXT.sub(lambda m: f"{m[2]}***@" if m[2] else f"{m[1]} ***", value)
+        masked = mask(value)
         return masked if len(masked) <= _MAX_TEXT else masked[:_MAX_TEXT] + "…"
     return value
+
+
+def mask(text: str) -> str:
+    """Return the text without credentials that are recognisable by their shape."""
+    return _SECRET_TEXT.sub(lambda m: f"{m[2]}***@" if m[2] else f"{m[1]} ***", text)
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,7 +53,7 @@ class JsonFormatter(logging.Formatter):
         if isinstance(keys, dict):
             line.update({str(k): redact(v, str(k)) for k, v in keys.items()})
         if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info)[-4000:])
+            line["exception"] = mask(self.formatException(record.exc_info)[-_MAX_TRACE:])
         return json.dumps(line, ensure_ascii=False, default=str)
 
 

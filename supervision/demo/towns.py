@@ -52,7 +52,7 @@ _MODELS: dict[str, dict[str, Any]] = {
     "zoe-41": {"battery_wh": 41000, "phases": 3, "max_a": 32, "min_a": 8, "wh_per_km": 160},
     "kangoo-45": {"battery_wh": 45000, "phases": 3, "max_a": 32, "min_a": 8, "wh_per_km": 200},
     "spring-25": {"battery_wh": 25000, "phases": 1, "max_a": 30, "min_a": 6, "wh_per_km": 145},
-    "e208-46": {"battery_wh": 46000, "phases": 3, "max_a": 16, "min_a": 6, "wh_per_km": 155},
+    "e208-46": {"battery_wh": 46000, "phases": 1, "max_a": 32, "min_a": 6, "wh_per_km": 155},
     "r5-52": {"battery_wh": 52000, "phases": 3, "max_a": 16, "min_a": 6, "wh_per_km": 150},
     "r5-40": {"battery_wh": 40000, "phases": 3, "max_a": 16, "min_a": 6, "wh_per_km": 148},
 }

@@ -32,7 +32,7 @@ async def get_charging_plan(call: Call) -> object:
         async with call.services.db.read(organisation_id) as reader:
             known = await fleet.station(reader, organisation_id, station_id)
         if known is not None:
-            return await call.services.charging.plan_document(organisation_id, station_id)
+            return await call.services.charging.station_plan(organisation_id, station_id)
     raise ApiError(404, "station_unknown", f"unknown station {station_id!r}")
 
 

@@ -1,0 +1,40 @@
+"""The services of a running process, handed to the web pages, the API and the scheduler's steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from supervision.access.returns import ReturnService
+from supervision.access.service import AccessService
+from supervision.accounts.service import AccountsService
+from supervision.billing.service import BillingService
+from supervision.booking.service import BookingService
+from supervision.charging.service import ChargingService
+from supervision.clock import Clock
+from supervision.csms.commands import CommandService
+from supervision.csms.directory import DirectoryService
+from supervision.csms.registry import Registry
+from supervision.notify.alerts import AlertService
+from supervision.notify.service import NotifyService
+from supervision.settings import Settings
+from supervision.store.db import Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """One of each."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    accounts: AccountsService
+    bookings: BookingService
+    access: AccessService
+    returns: ReturnService
+    registry: Registry
+    commands: CommandService
+    directory: DirectoryService
+    charging: ChargingService
+    billing: BillingService
+    notify: NotifyService
+    alerts: AlertService
