@@ -138,6 +138,8 @@ def _refuse_constant(word: str) -> float:
 _DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_refuse_constant)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
+_quote = json.encoder.encode_basestring
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE_TO_CHECK = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _HEAD = re.compile(r'\s*\[\s*(\d+)\s*,\s*"([^"\\\x00-\x1f]{1,36})"\s*(?:,\s*"([A-Za-z0-9]{1,64})")?')
@@ -288,7 +290,8 @@ def write_call(message_id: str, action: str, payload: Mapping[str, Any]) -> str:
 
 def write_result(message_id: str, payload: Mapping[str, Any]) -> str:
     """A CALLRESULT as compact JSON."""
-    return _ENCODER.encode([CALL_RESULT, message_id, payload])
+    body = _ENCODER.encode(payload) if payload else "{}"
+    return f"[{CALL_RESULT},{_quote(message_id)},{body}]"
 
 
 def write_error(message_id: str, code: ErrorCode, reason: str, version: Version) -> str:

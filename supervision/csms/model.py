@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 ENERGY_REGISTER = "Energy.Active.Import.Register"
 POWER_IMPORT = "Power.Active.Import"
@@ -106,8 +107,7 @@ class StatusReport:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """One sampled value. `unit` is the base unit, `value_milli` thousandths of it."""
 
     measurand: str
@@ -118,8 +118,7 @@ class Reading:
     context: str = "Sample.Periodic"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeterSample:
+class MeterSample(NamedTuple):
     """What a meter said at one instant."""
 
     at: datetime | None

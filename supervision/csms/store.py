@@ -52,6 +52,8 @@ class HotPath:
             insert(frames), "organisation_id", "charging_station", "at", "direction", "frame", "problem"
         )
         self._reading = db.prepare(_insert_new(db, meter_values), *_READING_COLUMNS)
+        if self._reading.names != _READING_COLUMNS:  # `samples` writes them in this order
+            raise RuntimeError(f"the driver wants another order: {self._reading.names}")
         self._power = db.prepare(_power_update())
         self._soc = db.prepare(_soc_update())
         self._status = db.prepare(_status_update())
@@ -92,22 +94,26 @@ class HotPath:
         budget = MAX_READINGS
         for sample in samples:
             at = to_millis(trusted_time(sample.at, received_at))
-            for reading in sample.readings[:budget]:
-                job.add(
+            job.rows += [
+                (
                     self._reading,
-                    organisation_id=station.organisation_id,
-                    charging_station=station.identity,
-                    evse_id=evse_id,
-                    charging_transaction_id=charging_transaction_id,
-                    at=at,
-                    received_at=received,
-                    measurand=reading.measurand,
-                    phase=reading.phase,
-                    location=reading.location,
-                    context=reading.context,
-                    unit=reading.unit,
-                    value_milli=reading.value_milli,
+                    (
+                        station.organisation_id,
+                        station.identity,
+                        evse_id,
+                        charging_transaction_id,
+                        at,
+                        received,
+                        reading.measurand,
+                        reading.phase,
+                        reading.location,
+                        reading.context,
+                        reading.unit,
+                        reading.value_milli,
+                    ),
                 )
+                for reading in sample.readings[:budget]
+            ]
             budget = max(0, budget - len(sample.readings))
             self._live(job, station, evse_id, sample, at)
         job.topics.add(station.topic)

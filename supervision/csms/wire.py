@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from supervision.csms.model import ENERGY_REGISTER, OUTLET, PHASES, MeterSample, Reading
 from supervision.kernel.errors import FieldError
@@ -99,41 +100,61 @@ def _readings(sampled: object) -> Iterable[Reading]:
 
 def _reading(item: Mapping[str, Any]) -> Reading | None:
     """One sampled value with the defaults of the standard: imported energy, Wh, outlet, periodic."""
-    measurand = str(item.get("measurand") or ENERGY_REGISTER).strip()
-    phase = item.get("phase") or ""
-    family = measurand.partition(".")[0]
-    unit, factor = _unit(item, family)
-    milli = _milli(item.get("value"), factor)
-    if milli is None or family not in _MEASURANDS or unit is None or (phase and phase not in _PHASE_WORDS):
+    measure = item.get("unitOfMeasure")
+    unit, exponent = (item.get("unit"), 0) if measure is None else _unit_of_measure(measure)
+    phase = item.get("phase", "")
+    kind = _kind(str(item.get("measurand", ENERGY_REGISTER)), str(unit or ""), exponent)
+    if kind is None or (phase and phase not in _PHASE_WORDS):
+        return None
+    milli = _milli(item.get("value"), kind.factor_milli)
+    if milli is None:
         return None
     return Reading(
-        measurand=measurand,
-        value_milli=milli,
-        unit=unit,
-        phase=str(phase),
-        location=str(item.get("location") or OUTLET),
-        context=str(item.get("context") or "Sample.Periodic"),
+        kind.measurand,
+        milli,
+        kind.unit,
+        str(phase),
+        str(item.get("location", OUTLET)),
+        str(item.get("context", "Sample.Periodic")),
     )
 
 
-def _unit(item: Mapping[str, Any], family: str) -> tuple[str | None, Decimal]:
-    """Base unit and factor; 2.0.1 puts the unit in an object with a power of ten beside it."""
-    measure = inner(item, "unitOfMeasure")
-    word = str(item.get("unit") or measure.get("unit") or _UNIT_OF_MEASURAND.get(family, "")).strip()
-    exponent = whole(measure, "multiplier") or 0
+def _unit_of_measure(measure: object) -> tuple[object, int]:
+    """2.0.1 puts the unit in an object with a power of ten beside it."""
+    if not isinstance(measure, dict):
+        return None, 0
+    return measure.get("unit"), max(-9, min(9, whole(measure, "multiplier") or 0))
+
+
+class _Kind(NamedTuple):
+    """What a value is: its measurand, its base unit, and what turns it into thousandths of that."""
+
+    measurand: str
+    unit: str
+    factor_milli: Decimal
+
+
+@lru_cache(maxsize=1024)
+def _kind(measurand: str, unit: str, exponent: int) -> _Kind | None:
+    """Remembered, because a station says the same few things for years; None for what we cannot use."""
+    measurand = measurand.strip()
+    family = measurand.partition(".")[0]
+    expected = _UNIT_OF_MEASURAND.get(family, "")
+    word = unit.strip() or expected
     base, factor = _UNITS.get(word, (word[:20], 1))
-    expected = _UNIT_OF_MEASURAND.get(family)
+    if family not in _MEASURANDS:
+        return None
     if family in {"Energy", "Power"} and base not in {expected, "varh", "var", "VA"}:
-        return None, Decimal(0)  # energy in an unknown unit is no energy
-    return base, Decimal(factor).scaleb(max(-9, min(9, exponent)))
+        return None  # energy in an unknown unit is no energy
+    return _Kind(measurand[:60], base, Decimal(factor * 1000).scaleb(exponent))
 
 
-def _milli(value: object, factor: Decimal) -> int | None:
+def _milli(value: object, factor_milli: Decimal) -> int | None:
     """Thousandths of the base unit, exact; None for what is no finite number of a sane size."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        number = Decimal(str(value).strip()) * factor * 1000
+        number = Decimal(str(value).strip()) * factor_milli
     except InvalidOperation:
         return None
     if not number.is_finite() or abs(number) > _MAX_MILLI:
