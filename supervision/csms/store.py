@@ -48,12 +48,11 @@ class HotPath:
     """Statements compiled once; each method adds rows to a `Job` and reads nothing."""
 
     def __init__(self, db: Database) -> None:
-        self._frame = db.prepare(
-            insert(frames), "organisation_id", "charging_station", "at", "direction", "frame", "problem"
-        )
+        self._frame = db.prepare(insert(frames), *_FRAME_COLUMNS)
         self._reading = db.prepare(_insert_new(db, meter_values), *_READING_COLUMNS)
-        if self._reading.names != _READING_COLUMNS:  # `samples` writes them in this order
-            raise RuntimeError(f"the driver wants another order: {self._reading.names}")
+        # `frame` and `samples`, which every message pays for, write their values in this order.
+        if (self._frame.names, self._reading.names) != (_FRAME_COLUMNS, _READING_COLUMNS):
+            raise RuntimeError("the driver wants another order of columns")
         self._power = db.prepare(_power_update())
         self._soc = db.prepare(_soc_update())
         self._status = db.prepare(_status_update())
@@ -70,15 +69,9 @@ class HotPath:
         problem: str | None = None,
     ) -> None:
         """Journal one frame, secrets masked; NUL, which PostgreSQL cannot store, in its escaped form."""
-        job.add(
-            self._frame,
-            organisation_id=station.organisation_id,
-            charging_station=station.identity,
-            at=to_millis(at),
-            direction=direction,
-            frame=mask_frame(text).replace("\0", "\\u0000"),
-            problem=problem,
-        )
+        kept = mask_frame(text).replace("\0", "\\u0000")
+        values = (station.organisation_id, station.identity, to_millis(at), direction, kept, problem)
+        job.rows.append((self._frame, values))
 
     def samples(
         self,
@@ -173,6 +166,7 @@ class HotPath:
         )
 
 
+_FRAME_COLUMNS = ("organisation_id", "charging_station", "at", "direction", "frame", "problem")
 _READING_COLUMNS = (
     "organisation_id",
     "charging_station",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -131,7 +130,7 @@ class _Kind(NamedTuple):
 
     measurand: str
     unit: str
-    factor_milli: Decimal
+    factor_milli: float
 
 
 @lru_cache(maxsize=1024)
@@ -146,17 +145,18 @@ def _kind(measurand: str, unit: str, exponent: int) -> _Kind | None:
         return None
     if family in {"Energy", "Power"} and base not in {expected, "varh", "var", "VA"}:
         return None  # energy in an unknown unit is no energy
-    return _Kind(measurand[:60], base, Decimal(factor * 1000).scaleb(exponent))
+    return _Kind(measurand[:60], base, factor * 1000 * 10.0**exponent)
 
 
-def _milli(value: object, factor_milli: Decimal) -> int | None:
-    """Thousandths of the base unit, exact; None for what is no finite number of a sane size."""
+def _milli(value: object, factor_milli: float) -> int | None:
+    """Thousandths of the base unit; None for what is no finite number of a sane size.
+
+    A float is exact enough: below 2**53 thousandths the nearest integer is the one that was meant.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        number = Decimal(str(value).strip()) * factor_milli
-    except InvalidOperation:
+        number = float(value) * factor_milli
+    except (ValueError, OverflowError):
         return None
-    if not number.is_finite() or abs(number) > _MAX_MILLI:
-        return None
-    return int(number.to_integral_value())
+    return round(number) if -_MAX_MILLI <= number <= _MAX_MILLI else None

@@ -29,16 +29,16 @@ TESTS = across_tenants("tests look at everything")
 
 
 @pytest.fixture
-async def server(sqlite_db: Database, clock: FixedClock) -> AsyncIterator[Server]:
-    await write_stations(sqlite_db)
-    async with central_system(sqlite_db, clock) as running:
+async def server(db: Database, clock: FixedClock) -> AsyncIterator[Server]:
+    await write_stations(db)
+    async with central_system(db, clock) as running:
         yield running
 
 
 async def rows(db: Database, table: Table) -> list[dict[str, Any]]:
     async with db.read(TESTS) as reader:
-        first = next(iter(table.primary_key.columns))
-        return [dict(row) for row in await reader.all(select(table).order_by(first))]
+        statement = select(table).order_by(*table.primary_key.columns)
+        return [dict(row) for row in await reader.all(statement)]
 
 
 async def event_names(db: Database) -> list[str]:
@@ -71,16 +71,16 @@ def event(kind: str, seq: int, wh: int | None = None, at: str = STAMP, **info: A
 
 @pytest.mark.parametrize(("identity", "protocol"), [("CP16", V16), ("CS201", V201)])
 async def test_boot_is_accepted_kept_and_told(
-    server: Server, sqlite_db: Database, identity: str, protocol: str
+    server: Server, db: Database, identity: str, protocol: str
 ) -> None:
     async with server.station(identity, protocol):
-        (row,) = [row for row in await rows(sqlite_db, charging_stations) if row["identity"] == identity]
+        (row,) = [row for row in await rows(db, charging_stations) if row["identity"] == identity]
     assert row["boot"]["vendor"] == "V"
     assert row["ocpp"] == protocol.removeprefix("ocpp")
-    assert (await event_names(sqlite_db))[:2] == ["ChargingStationConnected", "ChargingStationBooted"]
+    assert (await event_names(db))[:2] == ["ChargingStationConnected", "ChargingStationBooted"]
 
 
-async def test_a_16_charge_is_metered_from_start_to_stop(server: Server, sqlite_db: Database) -> None:
+async def test_a_16_charge_is_metered_from_start_to_stop(server: Server, db: Database) -> None:
     async with server.station() as point:
         started = await point.answer("StartTransaction", start())
         number = started["transactionId"]
@@ -89,7 +89,7 @@ async def test_a_16_charge_is_metered_from_start_to_stop(server: Server, sqlite_
         stop = {"transactionId": number, "meterStop": 6000, "timestamp": LATER, "reason": "EVDisconnected"}
         assert await point.answer("StopTransaction", stop) == {}
     assert started == {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["ocpp_transaction_id"], row["state"], row["energy_wh"], row["review"]) == (
         "1",
         "ended",
@@ -98,21 +98,21 @@ async def test_a_16_charge_is_metered_from_start_to_stop(server: Server, sqlite_
     )
     assert (row["meter_start_wh"], row["meter_stop_wh"], row["stop_reason"]) == (1000, 6000, "EVDisconnected")
     assert row["person_id"] == "m1"
-    assert (await event_names(sqlite_db))[2:4] == ["ChargingTransactionStarted", "ChargingTransactionEnded"]
-    assert {(row["measurand"], row["value_milli"]) for row in await rows(sqlite_db, meter_values)} == {
+    assert (await event_names(db))[2:4] == ["ChargingTransactionStarted", "ChargingTransactionEnded"]
+    assert {(row["measurand"], row["value_milli"]) for row in await rows(db, meter_values)} == {
         ("Energy.Active.Import.Register", 3_500_000),
         ("Power.Active.Import", 7_000_000),
     }
 
 
-async def test_a_201_charge_is_metered_from_start_to_end(server: Server, sqlite_db: Database) -> None:
+async def test_a_201_charge_is_metered_from_start_to_end(server: Server, db: Database) -> None:
     async with server.station("CS201", V201) as point:
         started = await point.answer("TransactionEvent", event("Started", 0, 1000))
         await point.answer("TransactionEvent", event("Updated", 1, 3500, chargingState="Charging"))
         ended = await point.answer("TransactionEvent", event("Ended", 2, 6000, LATER, stoppedReason="Local"))
     assert started == {"idTokenInfo": {"status": "Accepted"}}
     assert ended == {"totalCost": 0.0, "idTokenInfo": {"status": "Accepted"}}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["ocpp_transaction_id"], row["state"], row["energy_wh"], row["review"]) == (
         "tx-1",
         "ended",
@@ -121,58 +121,56 @@ async def test_a_201_charge_is_metered_from_start_to_end(server: Server, sqlite_
     )
 
 
-async def test_live_power_is_shown_and_falls_to_zero_at_the_stop(server: Server, sqlite_db: Database) -> None:
+async def test_live_power_is_shown_and_falls_to_zero_at_the_stop(server: Server, db: Database) -> None:
     async with server.station() as point:
         number = (await point.answer("StartTransaction", start()))["transactionId"]
         await point.answer(
             "MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": sampled(3500)}
         )
-        assert (await rows(sqlite_db, evses))[0]["power_w"] == 7000
+        assert (await rows(db, evses))[0]["power_w"] == 7000
         await point.answer(
             "StopTransaction", {"transactionId": number, "meterStop": 6000, "timestamp": STAMP}
         )
-        assert (await rows(sqlite_db, evses))[0]["power_w"] == 0
+        assert (await rows(db, evses))[0]["power_w"] == 0
 
 
-async def test_a_repeated_start_gets_the_same_answer_and_no_second_row(
-    server: Server, sqlite_db: Database
-) -> None:
+async def test_a_repeated_start_gets_the_same_answer_and_no_second_row(server: Server, db: Database) -> None:
     async with server.station() as point:
         first = await point.answer("StartTransaction", start())
         assert await point.answer("StartTransaction", start()) == first
     async with server.station() as point:  # and after a reconnect, when the message id is another one
         assert await point.answer("StartTransaction", start()) == first
-    assert len(await rows(sqlite_db, charging_transactions)) == 1
+    assert len(await rows(db, charging_transactions)) == 1
 
 
-async def test_a_repeated_stop_changes_nothing(server: Server, sqlite_db: Database) -> None:
+async def test_a_repeated_stop_changes_nothing(server: Server, db: Database) -> None:
     stop = {"transactionId": 1, "meterStop": 6000, "timestamp": LATER}
     async with server.station() as point:
         await point.answer("StartTransaction", start())
         assert await point.answer("StopTransaction", stop) == {}
-        before = await rows(sqlite_db, charging_transactions)
+        before = await rows(db, charging_transactions)
         assert await point.answer("StopTransaction", {**stop, "meterStop": 9000}) == {}
-    assert await rows(sqlite_db, charging_transactions) == before
+    assert await rows(db, charging_transactions) == before
 
 
-async def test_repeated_201_events_change_nothing(server: Server, sqlite_db: Database) -> None:
+async def test_repeated_201_events_change_nothing(server: Server, db: Database) -> None:
     messages = [event("Started", 0, 1000), event("Updated", 1, 3500), event("Ended", 2, 6000, LATER)]
     async with server.station("CS201", V201) as point:
         answers = [await point.answer("TransactionEvent", message) for message in messages]
-        before = await rows(sqlite_db, charging_transactions)
+        before = await rows(db, charging_transactions)
         again = [await point.answer("TransactionEvent", message) for message in messages]
     assert again == answers
-    assert await rows(sqlite_db, charging_transactions) == before
-    assert len(await rows(sqlite_db, charging_transaction_events)) == 3
-    assert len(await rows(sqlite_db, meter_values)) == 3
+    assert await rows(db, charging_transactions) == before
+    assert len(await rows(db, charging_transaction_events)) == 3
+    assert len(await rows(db, meter_values)) == 3
 
 
-async def test_201_events_in_reverse_order_give_the_same_charge(server: Server, sqlite_db: Database) -> None:
+async def test_201_events_in_reverse_order_give_the_same_charge(server: Server, db: Database) -> None:
     messages = [event("Started", 0, 1000), event("Updated", 1, 3500), event("Ended", 2, 6000, LATER)]
     async with server.station("CS201", V201) as point:
         for message in reversed(messages):
             await point.answer("TransactionEvent", {**message, "offline": True})
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["state"], row["meter_start_wh"], row["meter_stop_wh"], row["energy_wh"], row["review"]) == (
         "ended",
         1000,
@@ -183,7 +181,7 @@ async def test_201_events_in_reverse_order_give_the_same_charge(server: Server, 
 
 
 async def test_an_offline_charge_is_replayed_with_its_own_times(
-    server: Server, sqlite_db: Database, clock: FixedClock
+    server: Server, db: Database, clock: FixedClock
 ) -> None:
     clock.advance(days=2)
     async with server.station() as point:
@@ -194,7 +192,7 @@ async def test_an_offline_charge_is_replayed_with_its_own_times(
         await point.answer(
             "StopTransaction", {"transactionId": number, "meterStop": 6000, "timestamp": LATER}
         )
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert row["stopped_at"] - row["started_at"] == timedelta(hours=1)
     assert row["started_received_at"] == clock.now()
     assert (row["energy_wh"], row["review"]) == (5000, None)
@@ -202,28 +200,28 @@ async def test_an_offline_charge_is_replayed_with_its_own_times(
 
 @pytest.mark.parametrize("number", [0, -1, 77])
 async def test_a_stop_of_nothing_known_is_confirmed_and_kept_for_review(
-    server: Server, sqlite_db: Database, number: int
+    server: Server, db: Database, number: int
 ) -> None:
     stop = {"transactionId": number, "meterStop": 6000, "timestamp": STAMP}
     async with server.station() as point:
         assert await point.answer("StopTransaction", stop) == {}
         assert await point.answer("StopTransaction", stop) == {}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["state"], row["energy_wh"], row["review"]) == ("ended", None, "start_missing,no_readings")
 
 
-async def test_a_stop_with_id_minus_one_ends_the_one_open_charge(server: Server, sqlite_db: Database) -> None:
+async def test_a_stop_with_id_minus_one_ends_the_one_open_charge(server: Server, db: Database) -> None:
     async with server.station() as point:
         await point.answer("StartTransaction", start())
         await point.answer(
             "StopTransaction",
             {"transactionId": -1, "idTag": "04a1b2c3", "meterStop": 6000, "timestamp": LATER},
         )
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["state"], row["energy_wh"]) == ("ended", 5000)
 
 
-async def test_a_station_cannot_touch_the_charge_of_another(server: Server, sqlite_db: Database) -> None:
+async def test_a_station_cannot_touch_the_charge_of_another(server: Server, db: Database) -> None:
     async with server.station() as point:
         number = (await point.answer("StartTransaction", start()))["transactionId"]
     async with server.station("CS201", V16) as other:
@@ -232,23 +230,23 @@ async def test_a_station_cannot_touch_the_charge_of_another(server: Server, sqli
         await other.answer(
             "MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": sampled(9000)}
         )
-    mine, theirs = await rows(sqlite_db, charging_transactions)
+    mine, theirs = await rows(db, charging_transactions)
     assert (mine["state"], mine["meter_last_wh"]) == ("open", 1000)
     assert (theirs["charging_station"], theirs["review"]) == ("CS201", "start_missing,no_readings")
-    assert [row["charging_transaction_id"] for row in await rows(sqlite_db, meter_values)] == [None, None]
+    assert [row["charging_transaction_id"] for row in await rows(db, meter_values)] == [None, None]
 
 
 async def test_meter_values_after_the_stop_are_kept_and_change_no_energy(
-    server: Server, sqlite_db: Database
+    server: Server, db: Database
 ) -> None:
     async with server.station() as point:
         await point.answer("StartTransaction", start())
         await point.answer("StopTransaction", {"transactionId": 1, "meterStop": 6000, "timestamp": LATER})
         late = {"connectorId": 1, "transactionId": 1, "meterValue": sampled(9000)}
         assert await point.answer("MeterValues", late) == {}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["state"], row["energy_wh"]) == ("ended", 5000)
-    assert len(await rows(sqlite_db, meter_values)) == 2
+    assert len(await rows(db, meter_values)) == 2
 
 
 @pytest.mark.parametrize(
@@ -267,17 +265,15 @@ async def test_a_badge_is_answered_by_its_status_and_person(server: Server, toke
     assert answer["idTagInfo"]["status"] == status
 
 
-async def test_a_start_with_a_refused_badge_is_stored_and_told_so(
-    server: Server, sqlite_db: Database
-) -> None:
+async def test_a_start_with_a_refused_badge_is_stored_and_told_so(server: Server, db: Database) -> None:
     async with server.station() as point:
         answer = await point.answer("StartTransaction", start(idTag="FFFF"))
     assert (answer["transactionId"], answer["idTagInfo"]) == (1, {"status": "Invalid"})
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert (row["state"], row["authorisation"], row["review"]) == ("open", "Invalid", "unknown_token")
 
 
-async def test_only_a_change_of_status_is_told(server: Server, sqlite_db: Database) -> None:
+async def test_only_a_change_of_status_is_told(server: Server, db: Database) -> None:
     def status(word: str, at: str = STAMP) -> dict[str, Any]:
         return {"connectorId": 1, "status": word, "errorCode": "NoError", "timestamp": at}
 
@@ -289,8 +285,8 @@ async def test_only_a_change_of_status_is_told(server: Server, sqlite_db: Databa
             status("Charging", STAMP),
         ):
             assert await point.answer("StatusNotification", report) == {}
-    assert (await rows(sqlite_db, evses))[0]["status"] == "Finishing"
-    assert (await event_names(sqlite_db)).count("EvseStatusChanged") == 2
+    assert (await rows(db, evses))[0]["status"] == "Finishing"
+    assert (await event_names(db)).count("EvseStatusChanged") == 2
 
 
 async def test_heartbeat_tells_the_time_of_the_server(server: Server) -> None:
@@ -298,10 +294,10 @@ async def test_heartbeat_tells_the_time_of_the_server(server: Server) -> None:
         assert await point.answer("Heartbeat", {}) == {"currentTime": LATER}
 
 
-async def test_frames_are_kept_both_ways_in_order(server: Server, sqlite_db: Database) -> None:
+async def test_frames_are_kept_both_ways_in_order(server: Server, db: Database) -> None:
     async with server.station() as point:
         await point.answer("Heartbeat", {})
-    kept = [(row["direction"], json.loads(row["frame"])[0]) for row in await rows(sqlite_db, frames)]
+    kept = [(row["direction"], json.loads(row["frame"])[0]) for row in await rows(db, frames)]
     assert kept == [("in", 2), ("out", 3), ("in", 2), ("out", 3)]
 
 
@@ -323,13 +319,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("message_id", "text", "code"), HOSTILE)
 async def test_a_hostile_frame_gets_its_callerror_and_the_session_goes_on(
-    server: Server, sqlite_db: Database, message_id: str, text: str, code: str
+    server: Server, db: Database, message_id: str, text: str, code: str
 ) -> None:
     async with server.station() as point:
         answer = await point.exchange(message_id, text)
         assert (answer[0], answer[1], answer[2]) == (4, message_id, code)
         assert await point.answer("Heartbeat", {}) == {"currentTime": LATER}
-    assert [row["frame"] for row in await rows(sqlite_db, frames) if row["problem"]] == [text]
+    assert [row["frame"] for row in await rows(db, frames) if row["problem"]] == [text]
 
 
 @pytest.mark.parametrize(
@@ -347,32 +343,28 @@ async def test_a_hostile_frame_gets_its_callerror_and_the_session_goes_on(
     ],
 )
 async def test_an_unreadable_message_with_a_charge_is_kept_and_never_gets_a_callerror(
-    server: Server, sqlite_db: Database, protocol: str, text: str, answer: dict[str, Any]
+    server: Server, db: Database, protocol: str, text: str, answer: dict[str, Any]
 ) -> None:
     async with server.station("CS201", protocol) as point:
         assert await point.exchange("m", text) == [3, "m", answer]
-    assert [row["frame"] for row in await rows(sqlite_db, frames) if row["problem"]] == [text]
+    assert [row["frame"] for row in await rows(db, frames) if row["problem"]] == [text]
 
 
-async def test_a_stop_without_any_field_is_kept_as_a_charge_to_review(
-    server: Server, sqlite_db: Database
-) -> None:
+async def test_a_stop_without_any_field_is_kept_as_a_charge_to_review(server: Server, db: Database) -> None:
     async with server.station() as point:
         assert await point.answer("StopTransaction", {}) == {}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert row["review"] == "start_missing,no_stop_reading,no_readings"
 
 
-async def test_a_departure_from_the_schema_is_understood_and_counted(
-    server: Server, sqlite_db: Database
-) -> None:
+async def test_a_departure_from_the_schema_is_understood_and_counted(server: Server, db: Database) -> None:
     async with server.station() as point:
         answer = await point.answer("StartTransaction", start(meterStart="1000", vendor="x"))
         await point.answer("Heartbeat", {})
     assert answer["idTagInfo"] == {"status": "Accepted"}
-    (row,) = await rows(sqlite_db, charging_transactions)
+    (row,) = await rows(db, charging_transactions)
     assert row["meter_start_wh"] == 1000
-    station = (await rows(sqlite_db, charging_stations))[0]
+    station = (await rows(db, charging_stations))[0]
     assert station["violations"] == {
         "StartTransaction.meterStart.type": 1,
         "StartTransaction.(payload).additionalProperties": 1,
@@ -456,8 +448,8 @@ _PLAIN_201: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_reported_variables_are_kept(server: Server, sqlite_db: Database) -> None:
+async def test_reported_variables_are_kept(server: Server, db: Database) -> None:
     async with server.station("CS201", V201) as point:
         await point.answer("NotifyReport", _PLAIN_201["NotifyReport"])
-    row = (await rows(sqlite_db, charging_stations))[1]
+    row = (await rows(db, charging_stations))[1]
     assert row["capabilities"] == {"variables": {"SmartChargingCtrlr.ProfileStackLevel": "16"}}
