@@ -37,7 +37,6 @@ from supervision.kernel.events import (
 from supervision.kernel.timespan import Timespan, format_instant
 
 CATEGORY = "B"  # "titulaires d'un permis B valide" (C18)
-_AGES = timedelta(days=3653)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +76,15 @@ def decide_booking(
 ) -> Decision:
     """Book, or say why not."""
     community, vehicle = situation.community, situation.vehicle
-    refused = _acts_for(asked_by, request.driver_id, community.organisation_id) or check_times(
-        request.start_at, request.end_at, community, now=now
+    refused = (
+        _acts_for(asked_by, request.driver_id, community.organisation_id)
+        or check_times(request.start_at, request.end_at, community, now=now)
+        or _driver_may(situation.driver, community)
+        or _licence_covers(situation.driver.licence, request.end_at, community)
+        or _in_service(vehicle, request.end_at)
+        or _count_left(situation)
+        or _free(situation, request.start_at, request.end_at, request.driver_id, now)
     )
-    if refused is not None:
-        return refused
-    refusals = (
-        _driver_may(situation.driver, community),
-        _licence_covers(situation.driver.licence, request.end_at, community),
-        _in_service(vehicle, request.end_at),
-        _count_left(situation),
-    )
-    refused = _first(refusals) or _free(situation, request.start_at, request.end_at, request.driver_id, now)
     if refused is not None:
         return refused
     booking = Booking(
@@ -116,28 +112,16 @@ def decide_booking(
 def check_times(
     start_at: datetime, end_at: datetime, community: Community, *, now: datetime
 ) -> Refused | None:
-    """Return what forbids these times whatever the car and the driver, None when nothing does."""
-    if (refused := plausible(start_at, end_at, now=now)) is not None:
-        return refused
-    refusals = (
-        _bookable_start(start_at, community, now),
-        _duration(start_at, end_at, community),
-        _fits_hours(start_at, end_at, community),
+    """Return what forbids these times whatever the car and the driver, None when nothing does.
+
+    One after the other: what a check lets pass, the next one can compute with, year 9999 included.
+    """
+    return (
+        _ordered(start_at, end_at)
+        or _bookable_start(start_at, community, now)
+        or _duration(start_at, end_at, community)
+        or _fits_hours(start_at, end_at, community)
     )
-    return _first(refusals)
-
-
-def plausible(start_at: datetime, end_at: datetime, *, now: datetime) -> Refused | None:
-    """Refuse what no community could allow, before any calendar arithmetic could leave the calendar."""
-    if start_at >= end_at:
-        return Refused("ends_before_start")
-    if start_at < now - _AGES:
-        return Refused("in_the_past", {"now": format_instant(now)})
-    if start_at > now + _AGES:
-        return Refused("too_far_ahead")
-    if end_at > now + 2 * _AGES:
-        return Refused("too_long")
-    return None
 
 
 def decide_extend(
@@ -148,21 +132,17 @@ def decide_extend(
         return refused
     if new_end == booking.end_at:
         return Accepted(booking=booking)
-    if (refused := plausible(booking.start_at, new_end, now=now)) is not None:
-        return refused
     community = situation.community
-    refusals = (
-        _later(new_end, booking.end_at),
-        Refused("in_the_past", {"now": format_instant(now)}) if new_end <= now else None,
-        _duration(booking.start_at, new_end, community),
-        _fits_end(new_end, community),
-        _licence_covers(situation.driver.licence, new_end, community),
-        _in_service(situation.vehicle, new_end),
+    return (
+        _later(new_end, booking.end_at)
+        or _still_to_come(new_end, now)
+        or _duration(booking.start_at, new_end, community)
+        or _fits_end(new_end, community)
+        or _licence_covers(situation.driver.licence, new_end, community)
+        or _in_service(situation.vehicle, new_end)
+        or _free(situation, booking.start_at, new_end, booking.driver_id, now, this=booking.id)
+        or _moved(booking, new_end, community, "extended")
     )
-    refused = _first(refusals) or _free(
-        situation, booking.start_at, new_end, booking.driver_id, now, this=booking.id
-    )
-    return refused or _moved(booking, new_end, community, "extended")
 
 
 def decide_shorten(
@@ -173,17 +153,15 @@ def decide_shorten(
         return refused
     if new_end == booking.end_at:
         return Accepted(booking=booking)
-    if (refused := plausible(booking.start_at, new_end, now=now)) is not None:
-        return refused
     community = situation.community
-    earlier = new_end < booking.end_at
-    refusals = (
-        None if earlier else Refused("not_shorter", {"end_at": format_instant(booking.end_at)}),
-        Refused("in_the_past", {"now": format_instant(now)}) if new_end <= now else None,
-        _duration(booking.start_at, new_end, community),
-        _fits_end(new_end, community),
+    return (
+        _earlier(new_end, booking.end_at)
+        or _ordered(booking.start_at, new_end)
+        or _still_to_come(new_end, now)
+        or _duration(booking.start_at, new_end, community)
+        or _fits_end(new_end, community)
+        or _moved(booking, new_end, community, "shortened")
     )
-    return _first(refusals) or _moved(booking, new_end, community, "shortened")
 
 
 def decide_cancel(booking: Booking, *, by: Actor, now: datetime) -> Decision:
@@ -345,6 +323,18 @@ def _count_left(situation: Situation) -> Refused | None:
 # --- when --------------------------------------------------------------------------------------------
 
 
+def _ordered(start_at: datetime, end_at: datetime) -> Refused | None:
+    return None if start_at < end_at else Refused("ends_before_start")
+
+
+def _still_to_come(new_end: datetime, now: datetime) -> Refused | None:
+    return None if new_end > now else Refused("in_the_past", {"now": format_instant(now)})
+
+
+def _earlier(new_end: datetime, end_at: datetime) -> Refused | None:
+    return None if new_end < end_at else Refused("not_shorter", {"end_at": format_instant(end_at)})
+
+
 def _later(new_end: datetime, end_at: datetime) -> Refused | None:
     return None if new_end > end_at else Refused("not_longer", {"end_at": format_instant(end_at)})
 
@@ -359,7 +349,8 @@ def _bookable_start(start_at: datetime, community: Community, now: datetime) -> 
     if start_at < earliest:
         return Refused("too_late_to_book", {"lead_min": rules.lead_min, "earliest": format_instant(earliest)})
     last_day = now.astimezone(community.zone).date() + timedelta(days=rules.horizon_days)
-    if start_at.astimezone(community.zone).date() > last_day:
+    certainly = start_at - now > timedelta(days=rules.horizon_days + 2)  # may lie past any calendar's end
+    if certainly or start_at.astimezone(community.zone).date() > last_day:
         return Refused(
             "too_far_ahead", {"horizon_days": rules.horizon_days, "latest_on": last_day.isoformat()}
         )
@@ -501,7 +492,3 @@ def _ids(booking: Booking) -> dict[str, str]:
         "vehicle_id": booking.vehicle_id,
         "station_id": booking.station_id,
     }
-
-
-def _first(refusals: tuple[Refused | None, ...]) -> Refused | None:
-    return next((refused for refused in refusals if refused is not None), None)

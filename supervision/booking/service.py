@@ -31,6 +31,7 @@ from supervision.store.db import Database, Reader, Tx, across_tenants
 _BY_ID = across_tenants("an id names its organisation; the caller is checked against it")
 _SWEEP = across_tenants("a sweep serves every organisation")
 _MOST_PROPOSALS = 3
+_FAR = timedelta(days=1000)  # beyond every horizon a community may set
 _HAS_ALTERNATIVE = frozenset({"overlap", "start_closed", "end_closed", "chain_too_long"})
 
 Deciding = Callable[[Tx, Booking, datetime], Awaitable[Decision]]
@@ -53,8 +54,6 @@ class BookingService:
         and other vehicles free at the wanted time.
         """
         now = self._clock.now()
-        if (refused := rules.plausible(request.start_at, request.end_at, now=now)) is not None:
-            return refused
         async with self._db.read(_BY_ID) as reader:
             organisation_id = await fleet.organisation_of_vehicle(reader, request.vehicle_id)
         if organisation_id is None or not _belongs(identity, organisation_id):
@@ -65,7 +64,7 @@ class BookingService:
         async def unit(tx: Tx) -> Booking | Refused:
             if not self._db.is_sqlite:  # SQLite has one writer anyway
                 await store.lock_driver(tx, request.driver_id)
-            situation = await _situation_of(tx, organisation_id, request)
+            situation = await _situation_of(tx, organisation_id, request, now)
             if isinstance(situation, Refused):
                 return situation
             seen[:] = [situation]
@@ -83,7 +82,7 @@ class BookingService:
         """Move the end later; a refusal for the next booking or closed hours says `latest_end` if any."""
 
         async def decide(tx: Tx, booking: Booking, now: datetime) -> Decision:
-            situation = await _situation(tx, booking)
+            situation = await _situation(tx, booking, now)
             decision = rules.decide_extend(booking, new_end, situation, by=by, now=now)
             if isinstance(decision, Refused) and decision.code in _HAS_ALTERNATIVE:
                 best = latest_end(booking, situation, now=now)
@@ -97,7 +96,7 @@ class BookingService:
         """Move the end earlier."""
 
         async def decide(tx: Tx, booking: Booking, now: datetime) -> Decision:
-            return rules.decide_shorten(booking, new_end, await _situation(tx, booking), by=by, now=now)
+            return rules.decide_shorten(booking, new_end, await _situation(tx, booking, now), by=by, now=now)
 
         return await self._change(by, booking_id, decide)
 
@@ -113,7 +112,7 @@ class BookingService:
         """Take the car; a second call answers the same state."""
 
         async def decide(tx: Tx, booking: Booking, now: datetime) -> Decision:
-            situation = await _situation(tx, booking)
+            situation = await _situation(tx, booking, now)
             return rules.decide_start(booking, situation, by=by, now=now, odometer_km=odometer_km)
 
         return await self._change(by, booking_id, decide)
@@ -187,9 +186,10 @@ class BookingService:
         booking = await self.get(identity, booking_id)
         if isinstance(booking, Refused):
             return booking
+        now = self._clock.now()
         async with self._db.read(booking.organisation_id) as reader:
-            situation = await _situation(reader, booking)
-        return latest_end(booking, situation, now=self._clock.now())
+            situation = await _situation(reader, booking, now)
+        return latest_end(booking, situation, now=now)
 
     # --- sweeping --------------------------------------------------------------------------------------
 
@@ -316,7 +316,9 @@ async def _keep(
     return booking
 
 
-async def _situation_of(reader: Reader, organisation_id: str, request: BookingRequest) -> Situation | Refused:
+async def _situation_of(
+    reader: Reader, organisation_id: str, request: BookingRequest, now: datetime
+) -> Situation | Refused:
     """Load what `decide_booking` looks at; the calendar reaches far enough for proposals."""
     vehicle = await fleet.vehicle(reader, organisation_id, request.vehicle_id)
     if vehicle is None:
@@ -330,17 +332,16 @@ async def _situation_of(reader: Reader, organisation_id: str, request: BookingRe
     driver = await accounts.person(reader, request.driver_id)
     if driver is None:
         return Refused("driver_unknown", {"driver": request.driver_id})
-    span = Timespan(request.start_at, request.end_at)
     return Situation(
         community=community,
         driver=driver,
         vehicle=vehicle,
-        calendar=await _calendar(reader, vehicle, community, span),
+        calendar=await _calendar(reader, vehicle, community, request.start_at, request.end_at, now),
         upcoming=await store.count_upcoming(reader, organisation_id, community.id, driver.id),
     )
 
 
-async def _situation(reader: Reader, booking: Booking) -> Situation:
+async def _situation(reader: Reader, booking: Booking, now: datetime) -> Situation:
     """Load what the decisions about an existing booking look at."""
     community = await _community(reader, booking)
     vehicle = await fleet.vehicle(reader, booking.organisation_id, booking.vehicle_id)
@@ -351,7 +352,7 @@ async def _situation(reader: Reader, booking: Booking) -> Situation:
         community=community,
         driver=driver,
         vehicle=vehicle,
-        calendar=await _calendar(reader, vehicle, community, booking.span),
+        calendar=await _calendar(reader, vehicle, community, booking.start_at, booking.end_at, now),
     )
 
 
@@ -362,10 +363,23 @@ async def _community(reader: Reader, booking: Booking) -> Community:
     return community
 
 
-async def _calendar(reader: Reader, vehicle: Vehicle, community: Community, span: Timespan) -> Calendar:
+async def _calendar(
+    reader: Reader,
+    vehicle: Vehicle,
+    community: Community,
+    start_at: datetime,
+    end_at: datetime,
+    now: datetime,
+) -> Calendar:
+    """Load the vehicle's calendar around the times, as far as proposals and chains of bookings reach.
+
+    Times nobody may book anyway (a start in year 9999, an end before the start) have an empty one.
+    """
     reach = REACH + timedelta(hours=community.rules.max_duration_h)
-    around = Timespan(span.start - reach, span.end + reach)
-    return await store.vehicle_calendar(reader, vehicle.organisation_id, vehicle.id, around)
+    start, end = max(start_at, now - _FAR) - reach, min(end_at, now + _FAR) + reach
+    if start >= end:
+        return Calendar()
+    return await store.vehicle_calendar(reader, vehicle.organisation_id, vehicle.id, Timespan(start, end))
 
 
 async def _free(reader: Reader, community: Community, span: Timespan, now: datetime) -> list[Vehicle]:

@@ -288,6 +288,30 @@ async def test_C44_refused_extension_says_how_far_it_may_go(db: Database, servic
     assert isinstance(await service.extend(me, "b1", at(4.5)), Booking)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("0001-01-03", "9999-12-30", "in_the_past"),
+        ("2026-11-22", "9999-12-31", "too_long"),
+        ("9999-12-30", "9999-12-31", "too_far_ahead"),
+        ("9999-12-31", "0001-01-01", "ends_before_start"),
+    ],
+)
+async def test_absurd_times_are_refused_with_their_figures(
+    db: Database, service: BookingService, start: str, end: str, expected: str
+) -> None:
+    me = await identity(db)
+    first, last = (datetime.fromisoformat(f"{day}T12:00+00:00") for day in (start, end))
+    refused = await service.book(me, replace(wanted(0, 1), start_at=first, end_at=last))
+    assert isinstance(refused, Refused)
+    assert refused.code == expected
+    await booked(service, me, 1, 2)
+    too_far = await service.extend(me, "b2", datetime.fromisoformat("9999-12-31T12:00+00:00"))
+    too_early = await service.shorten(me, "b2", datetime.fromisoformat("0001-01-01T12:00+00:00"))
+    assert too_far == Refused("too_long", {"max_duration_h": 72})
+    assert too_early == Refused("ends_before_start")
+
+
 async def test_unknown_things_are_refused_by_name(db: Database, service: BookingService) -> None:
     me, boss = await identity(db), await identity(db, "m1")
     assert await service.book(me, wanted(2, 4, vehicle_id="nope")) == Refused(
