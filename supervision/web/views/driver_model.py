@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
+PresetCode = Literal["now", "evening", "morning", "day"]
 CheckState = Literal["done", "waiting", "missing", "unknown"]
 
 
@@ -43,7 +44,7 @@ class Choice:
 class Preset:
     """A time most people want; `code` names it, the times say what it means."""
 
-    code: Literal["now", "evening", "morning", "day"]
+    code: PresetCode
     start: datetime
     end: datetime
     href: str
@@ -62,7 +63,6 @@ class CarOffer:
     total_cents: int
     soc_percent: float | None
     range_km: int | None
-    ready_at: datetime | None
     href: str
     elsewhere: bool
 
@@ -161,7 +161,6 @@ class BookingView:
     returned_at: datetime | None
     soc_percent: float | None
     range_km: int | None
-    ready_at: datetime | None
     code: CodeView | None
     lines: tuple[PriceLine, ...]
     latest_end: datetime | None

@@ -51,14 +51,14 @@ def matches(line: FrameLine, *, action: str, kind: str) -> bool:
 def _line(
     frame: RawFrame, parsed: list[Any], asked: Mapping[tuple[str, str], str], zone: ZoneInfo
 ) -> FrameLine:
-    kind, action, facts = _read(frame, parsed, asked)
+    kind, action, said = _read(frame, parsed, asked)
     return FrameLine(
         id=frame.id,
         at=frame.at.astimezone(zone),
         direction=frame.direction,
         kind=kind,
         action=action,
-        summary=" · ".join(facts),
+        summary=" · ".join(said),
         raw=frame.text,
     )
 
@@ -69,9 +69,9 @@ def _read(
     other_side = "out" if frame.direction == "in" else "in"
     match parsed:
         case [2, _, str(action), payload, *_]:
-            return "call", action, _facts(payload)
+            return "call", action, facts(payload)
         case [3, message_id, payload, *_]:
-            return "result", asked.get((other_side, str(message_id)), ""), _facts(payload)
+            return "result", asked.get((other_side, str(message_id)), ""), facts(payload)
         case [4, message_id, code, description, *_]:
             return (
                 "error",
@@ -89,16 +89,16 @@ def _parsed(text: str) -> list[Any]:
     return frame if isinstance(frame, list) else []
 
 
-def _facts(payload: object) -> list[str]:
+def facts(payload: object) -> list[str]:
     """The leaves of a payload as short facts, meter readings as value and unit."""
-    facts: list[str] = []
+    said: list[str] = []
     for name, value in _leaves("", payload, DEEPEST):
-        if len(facts) == MOST_FACTS:
-            facts.append("…")
+        if len(said) == MOST_FACTS:
+            said.append("…")
             break
         text = f"{name} {value}".strip()
-        facts.append(text if len(text) <= LONGEST_FACT else text[: LONGEST_FACT - 1] + "…")
-    return facts
+        said.append(text if len(text) <= LONGEST_FACT else text[: LONGEST_FACT - 1] + "…")
+    return said
 
 
 def _leaves(name: str, value: object, depth: int) -> Iterator[tuple[str, str]]:

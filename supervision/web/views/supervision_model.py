@@ -11,7 +11,7 @@ from supervision.web.timeline import Axis, Lane, SitePower
 
 Severity = Literal["high", "medium", "low"]
 VehicleCondition = Literal[
-    "charging", "waiting", "plugged", "out", "late", "free", "unplugged", "unreachable"
+    "charging", "waiting", "plugged", "out", "late", "free", "unplugged", "unreachable", "faulted"
 ]
 
 
@@ -75,7 +75,6 @@ class StationCard:
     online: int
     charging_stations: int
     faulted: int
-    seen_at: datetime | None
 
     @property
     def load_percent(self) -> float:
@@ -109,6 +108,13 @@ class Alert:
     station: str
     since: datetime | None
     actions: tuple[AlertAction, ...] = ()
+    taken_by: str = ""
+    organisation: str = ""
+
+    @property
+    def can_be_taken(self) -> bool:
+        """Tell whether somebody may still say "I take care"; the plan's own warnings are nobody's."""
+        return bool(self.organisation) and not self.taken_by
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +127,8 @@ class Why:
     end: datetime
     departure_at: datetime | None
     trip_km: int | None
+    trip_estimated: bool
+    goal: str
     wanted_wh: int | None
     wanted_percent: float | None
     battery_wh: int | None
@@ -134,7 +142,6 @@ class Why:
     spare: timedelta | None
     reason: str
     reason_params: Mapping[str, object]
-    cost_cents: int | None
     profile: Literal["confirmed", "sent", "refused", "none"]
     profile_at: datetime | None
 

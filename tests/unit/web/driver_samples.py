@@ -20,7 +20,6 @@ OFFER = driver.CarOffer(
     total_cents=2500,
     soc_percent=80,
     range_km=210,
-    ready_at=at("15:36"),
     href="/drive/confirm?vehicle=zoe-1",
     elsewhere=False,
 )
@@ -33,7 +32,6 @@ E208 = replace(
     total_cents=2700,
     soc_percent=64,
     range_km=170,
-    ready_at=None,
     elsewhere=True,
 )
 LINES = (
@@ -108,7 +106,6 @@ BOOKING = driver.BookingView(
     returned_at=None,
     soc_percent=80,
     range_km=210,
-    ready_at=at("15:36"),
     code=CODE,
     lines=LINES,
     latest_end=at("21:30"),

@@ -172,7 +172,6 @@ def card(
     power: SitePower,
     *,
     online: int = 2,
-    seen: str = "14:23",
 ) -> supervision.StationCard:
     return supervision.StationCard(
         id=key,
@@ -185,7 +184,6 @@ def card(
         online=online,
         charging_stations=2,
         faulted=0,
-        seen_at=at(seen),
     )
 
 
@@ -242,6 +240,8 @@ WHY = supervision.Why(
     end=at("15:36"),
     departure_at=at("16:00"),
     trip_km=90,
+    trip_estimated=False,
+    goal="booking",
     wanted_wh=41800,
     wanted_percent=80,
     battery_wh=27600,
@@ -255,7 +255,6 @@ WHY = supervision.Why(
     spare=timedelta(minutes=24),
     reason="site_limit",
     reason_params={},
-    cost_cents=293,
     profile="confirmed",
     profile_at=at("11:12").replace(second=4),
 )

@@ -1,0 +1,20 @@
+"""Handlers of the pages: thin, no SQL, no rules. `ROUTES` lists every address of the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+
+from supervision.web.pages import account, booking, devices, driving, invoices, supervision
+from supervision.web.visit import Visit
+
+Page = Callable[[Visit], Awaitable[Response]]
+ROUTES: tuple[tuple[str, str, Page], ...] = (
+    *account.ROUTES,
+    *driving.ROUTES,
+    *booking.ROUTES,
+    *invoices.ROUTES,
+    *supervision.ROUTES,
+    *devices.ROUTES,
+)

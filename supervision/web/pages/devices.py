@@ -1,0 +1,116 @@
+"""Charging stations: list, state, messages, commands."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from supervision.accounts.rules import may_command
+from supervision.kernel.errors import FieldError, Refused
+from supervision.web import rendering
+from supervision.web.live import Part, stream
+from supervision.web.views.commands import order_from
+from supervision.web.views.devices import (
+    Device,
+    device_view,
+    devices_view,
+    find_device,
+    outcome_detail,
+)
+from supervision.web.views.station_model import ChargingStationView, CommandOutcome
+from supervision.web.visit import PageError, Visit
+
+ANSWER_WITHIN_S = 15
+
+
+async def devices(visit: Visit) -> Response:
+    """List every charging station by station."""
+    return visit.render(
+        "charging_stations.html", await devices_view(visit.services, visit.supervised, now=visit.now)
+    )
+
+
+async def device(visit: Visit) -> Response:
+    """Show one charging station."""
+    return await _page(visit, await _found(visit), None)
+
+
+async def device_events(visit: Visit) -> Response:
+    """Stream the state of the EVSEs and the newest messages."""
+    topic = f"station:{(await _found(visit)).station.id}"
+
+    async def refresh(_touched: frozenset[str]) -> list[Part]:
+        view = await _view(visit, await _found(visit), None)
+        language, parts = visit.language, "station_parts.html"
+        points = rendering.render_part(parts, "evse_table", view.state, view.now, language=language)
+        frames = rendering.render_part(parts, "frame_rows", view.frames, language=language)
+        return [Part("points", points), Part("frame-rows", frames)]
+
+    return stream(visit, wanted=lambda touched: touched == topic, refresh=refresh)
+
+
+async def command(visit: Visit) -> Response:
+    """Send a command, wait for the answer, show it: as a fragment to htmx, else as the whole page."""
+    found = await _found(visit)
+    if not may_command(visit.signed_in, found.organisation_id):
+        raise PageError(403)
+    outcome = await _send(visit, found)
+    if visit.is_fragment:
+        return visit.fragment("station_parts.html", "outcome", outcome)
+    return await _page(visit, found, outcome)
+
+
+async def _send(visit: Visit, found: Device) -> CommandOutcome:
+    form = await visit.form()
+    here = visit.now.astimezone(found.zone)
+    try:
+        order = order_from(form, found.target)
+    except FieldError as error:
+        return CommandOutcome(action=form.get("command", ""), state="refused", detail=str(error), at=here)
+    result = await visit.services.commands.send(
+        found.organisation_id,
+        found.document["identity"],
+        order.action,
+        order.payload,
+        timeout_s=ANSWER_WITHIN_S,
+        origin="portal",
+        by_person_id=visit.person.id,
+    )
+    if isinstance(result, Refused):
+        raise PageError(404)
+    return CommandOutcome(
+        action=order.action,
+        state=str(result.state),
+        detail=outcome_detail(result.response, result.error),
+        at=visit.services.clock.now().astimezone(found.zone),
+    )
+
+
+async def _page(visit: Visit, found: Device, outcome: CommandOutcome | None) -> Response:
+    return visit.render("charging_station.html", await _view(visit, found, outcome))
+
+
+async def _view(visit: Visit, found: Device, outcome: CommandOutcome | None) -> ChargingStationView:
+    return await device_view(
+        visit.services,
+        found,
+        action=visit.query.get("action", ""),
+        kind=visit.query.get("kind", ""),
+        limit=int(visit.query["limit"]) if visit.query.get("limit", "").isdecimal() else 0,
+        outcome=outcome,
+        now=visit.services.clock.now(),
+    )
+
+
+async def _found(visit: Visit) -> Device:
+    found = await find_device(visit.services, visit.supervised, visit.path["identity"])
+    if found is None:
+        raise PageError(404)
+    return found
+
+
+ROUTES = (
+    ("GET", "/charging-stations", devices),
+    ("GET", "/charging-stations/{identity}", device),
+    ("GET", "/charging-stations/{identity}/events", device_events),
+    ("POST", "/charging-stations/{identity}/commands", command),
+)

@@ -1,0 +1,232 @@
+"""Charging stations as their pages show them, from the directory's documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from supervision.accounts import store as accounts
+from supervision.charging import store as charging
+from supervision.fleet import store as fleet
+from supervision.fleet.model import Station, Vehicle
+from supervision.kernel.timespan import parse_instant
+from supervision.services import Services
+from supervision.web.views.commands import Target
+from supervision.web.views.frames import RawFrame, facts, matches, readable
+from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.station_model import (
+    ChargingStationState,
+    ChargingStationsView,
+    ChargingStationView,
+    CommandOutcome,
+    EvseState,
+)
+
+SHOWN_FRAMES = 60
+MOST_FRAMES = 2000
+KINDS = {"ac7": "AC 7 kW", "ac11": "AC 11 kW", "ac22": "AC 22 kW", "dc11": "DC 11 kW"}
+HIDDEN_TOKEN = 3  # characters of a badge or code that are shown
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """A charging station with the place it stands at."""
+
+    organisation_id: str
+    document: Document
+    station: Station
+    zone: ZoneInfo
+    vehicles: tuple[Vehicle, ...]
+    running: tuple[Document, ...]
+
+    @property
+    def target(self) -> Target:
+        """What commands need to know."""
+        running = {entry["evse_id"]: str(entry["ocpp_transaction_id"]) for entry in self.running}
+        return Target(ocpp=self.document["ocpp"] or "", running=running)
+
+
+async def find_device(services: Services, organisations: Sequence[str], identity: str) -> Device | None:
+    """Return the charging station if one of these organisations has it."""
+    for organisation_id in organisations:
+        document = await services.directory.station(organisation_id, identity)
+        if document is not None:
+            return await _device(services, organisation_id, document)
+    return None
+
+
+async def _device(services: Services, organisation_id: str, document: Document) -> Device:
+    async with services.db.read(organisation_id) as reader:
+        station = await fleet.station(reader, organisation_id, document["station"])
+        vehicles = await fleet.vehicles_of(reader, organisation_id, station_id=document["station"])
+        community = station and await accounts.community(reader, organisation_id, station.community_id)
+    if station is None or not community:
+        raise LookupError(f"charging station {document['identity']} has lost its station")
+    running = await services.directory.charging_transactions(
+        organisation_id, identity=document["identity"], is_open=True
+    )
+    return Device(
+        organisation_id=organisation_id,
+        document=document,
+        station=station,
+        zone=community.zone,
+        vehicles=tuple(vehicles),
+        running=tuple(running.items),
+    )
+
+
+def device_state(device: Device, limits_a: Mapping[int, float]) -> ChargingStationState:
+    """Return what the device and each of its EVSEs are doing."""
+    document, zone = device.document, device.zone
+    boot = document["boot"] or {}
+    return ChargingStationState(
+        identity=document["identity"],
+        connected=document["connected"],
+        ocpp=document["ocpp"] or "",
+        vendor=boot.get("vendor", ""),
+        model=boot.get("model", ""),
+        firmware=boot.get("firmware", ""),
+        seen_at=_local(document["seen_at"], zone),
+        evses=tuple(_evse(device, evse, limits_a.get(evse["id"])) for evse in document["evses"]),
+        deviations=sum((document["violations"] or {}).values()),
+    )
+
+
+def _evse(device: Device, evse: Document, limit_a: float | None) -> EvseState:
+    running = next((entry for entry in device.running if entry["evse_id"] == evse["id"]), None)
+    return EvseState(
+        id=evse["id"],
+        kind=KINDS.get(str(evse["kind"]), str(evse["kind"])),
+        status=evse["status"],
+        error=_error(evse["error_code"]),
+        since=_local(evse["status_at"], device.zone),
+        power_w=(evse["power_w"] or 0) if device.document["connected"] else 0,
+        limit_a=limit_a,
+        max_a=evse["max_a"],
+        energy_wh=_energy_wh(running),
+        id_token=_masked(running["id_token"] or "") if running else "",
+        vehicle=_vehicle_name(device, evse["id"]),
+        charging_transaction="" if running is None else str(running["ocpp_transaction_id"]),
+    )
+
+
+def _error(code: str | None) -> str:
+    return "" if code in {None, "", "NoError"} else str(code)
+
+
+def _energy_wh(running: Document | None) -> int | None:
+    """Energy so far: two readings of one counter, or nothing."""
+    if running is None or running["meter_start_wh"] is None or running["meter_last_wh"] is None:
+        return None
+    return max(0, int(running["meter_last_wh"]) - int(running["meter_start_wh"]))
+
+
+def _masked(token: str) -> str:
+    """A badge or code works like a key: its end is enough to recognise it."""
+    return f"…{token[-HIDDEN_TOKEN:]}" if token else ""
+
+
+def _vehicle_name(device: Device, evse_id: int) -> str:
+    place = f"{device.document['identity']}/{evse_id}"
+    return next((vehicle.name for vehicle in device.vehicles if str(vehicle.evse) == place), "")
+
+
+def _local(text: str | None, zone: ZoneInfo) -> datetime | None:
+    return None if text is None else parse_instant(text).astimezone(zone)
+
+
+async def devices_view(
+    services: Services, organisations: Sequence[str], *, now: datetime
+) -> ChargingStationsView:
+    """Compose the list of every device, by station."""
+    groups: list[tuple[str, str, tuple[ChargingStationState, ...]]] = []
+    for organisation_id in organisations:
+        async with services.db.read(organisation_id) as reader:
+            stations = await fleet.stations_of(reader, organisation_id)
+        for station in stations:
+            found = await services.directory.stations(organisation_id, station_id=station.id)
+            devices = [await _device(services, organisation_id, document) for document in found.items]
+            groups.append((station.id, station.name, tuple(device_state(device, {}) for device in devices)))
+    return ChargingStationsView(groups=tuple(groups), now=now)
+
+
+async def device_view(
+    services: Services,
+    device: Device,
+    *,
+    action: str,
+    kind: str,
+    limit: int,
+    outcome: CommandOutcome | None,
+    now: datetime,
+) -> ChargingStationView:
+    """Compose the page of one device; `limit` counts frames before the filter."""
+    wanted = min(max(limit, SHOWN_FRAMES), MOST_FRAMES)
+    identity = device.document["identity"]
+    newest = await services.directory.latest_frames(device.organisation_id, identity, limit=wanted)
+    lines = readable([_raw(document) for document in reversed(newest)], device.zone)
+    limits_a = plan_limits_a(await _plan_of(services, device), device, now)
+    return ChargingStationView(
+        station=device.station.id,
+        station_name=device.station.name,
+        state=device_state(device, limits_a),
+        frames=tuple(line for line in reversed(lines) if matches(line, action=action, kind=kind)),
+        actions=tuple(sorted({line.action for line in lines if line.action})),
+        filter_action=action,
+        filter_kind=kind,
+        older=f"?limit={wanted * 2}" if len(newest) == wanted < MOST_FRAMES else "",
+        outcome=outcome or await _last_outcome(services, device),
+        now=now.astimezone(device.zone),
+    )
+
+
+def _raw(document: Document) -> RawFrame:
+    return RawFrame(
+        id=document["id"],
+        at=parse_instant(document["at"]),
+        direction=document["direction"],
+        text=document["frame"],
+    )
+
+
+async def _last_outcome(services: Services, device: Device) -> CommandOutcome | None:
+    """The newest command sent from the portal, so that a reload still shows its answer."""
+    commands = await services.directory.latest_commands(
+        device.organisation_id, device.document["identity"], limit=20
+    )
+    mine = next((entry for entry in commands if entry["origin"] == "portal"), None)
+    if mine is None:
+        return None
+    return CommandOutcome(
+        action=mine["action"],
+        state=mine["state"],
+        detail=outcome_detail(mine["response"], mine["error"]),
+        at=parse_instant(mine["finished_at"] or mine["created_at"]).astimezone(device.zone),
+    )
+
+
+def outcome_detail(response: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> str:
+    """What the charging station said, in a line."""
+    if error:
+        return ": ".join(str(error[name]) for name in ("code", "description") if error.get(name))
+    return " · ".join(facts(response or {}))
+
+
+async def _plan_of(services: Services, device: Device) -> StoredPlan | None:
+    async with services.db.read(device.organisation_id) as reader:
+        row = await charging.last_plan(reader, device.organisation_id, device.station.id)
+    return None if row is None else plan_from(row)
+
+
+def plan_limits_a(plan: StoredPlan | None, device: Device, now: datetime) -> dict[int, float]:
+    """Currents the plan in force allows at each EVSE now; EVSEs it does not speak of are left out."""
+    if plan is None:
+        return {}
+    identity = device.document["identity"]
+    limits = {evse["id"]: plan.limit_a(f"{identity}/{evse['id']}", now) for evse in device.document["evses"]}
+    return {evse_id: limit for evse_id, limit in limits.items() if limit is not None}

@@ -1,0 +1,54 @@
+"""What many pages need to know about a community: its stations, its cars, its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from supervision.accounts import store as accounts
+from supervision.accounts.model import Community, Identity
+from supervision.accounts.rules import may_drive, organisations_of
+from supervision.fleet import store as fleet
+from supervision.fleet.model import Station, Vehicle
+from supervision.services import Services
+from supervision.store.db import Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A community with its stations and cars, by id."""
+
+    community: Community
+    stations: Mapping[str, Station]
+    vehicles: Mapping[str, Vehicle]
+
+
+async def place_of(reader: Reader, community: Community) -> Place:
+    """Load a community's stations and cars."""
+    scope = {"community_id": community.id}
+    stations = await fleet.stations_of(reader, community.organisation_id, **scope)
+    vehicles = await fleet.vehicles_of(reader, community.organisation_id, **scope)
+    return Place(
+        community=community,
+        stations={station.id: station for station in stations},
+        vehicles={vehicle.id: vehicle for vehicle in vehicles},
+    )
+
+
+async def drivable(services: Services, identity: Identity) -> list[Community]:
+    """Communities whose cars the person may book."""
+    found: list[Community] = []
+    for organisation_id in organisations_of(identity.person):
+        async with services.db.read(organisation_id) as reader:
+            communities = await accounts.communities_of(reader, organisation_id)
+        found += [one for one in communities if may_drive(identity.person, organisation_id, one.id)]
+    return found
+
+
+async def community_of(services: Services, organisation_id: str, community_id: str) -> Community:
+    """Return a community that rows refer to."""
+    async with services.db.read(organisation_id) as reader:
+        community = await accounts.community(reader, organisation_id, community_id)
+    if community is None:
+        raise LookupError(f"community {community_id} is gone")
+    return community
