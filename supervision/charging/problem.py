@@ -30,7 +30,7 @@ from supervision.charging.plan import solve
 from supervision.kernel.errors import FieldError
 from supervision.kernel.timespan import format_instant, from_millis, parse_instant, to_millis
 
-__all__ = ["parse_problem", "render_plan", "run", "solve"]
+__all__ = ["parse_problem", "render_plan", "render_problem", "run", "solve"]
 
 PHASES_OF_A_SITE = 3
 MAX_SLOT_MIN = 24 * 60
@@ -297,6 +297,59 @@ def _refuse_overlaps(
         if before is not None and window.plugged_from < before[1].plugged_until:
             node.fail(f"overlaps {before[0].path} on {kind} {key(window)!r}")
         latest[key(window)] = (node, window)
+
+
+def render_problem(problem: PlanningProblem) -> dict[str, object]:
+    """Return the problem as the document that `parse_problem` reads back to an equal one.
+
+    Windows are grouped by car; a problem whose windows are in another order comes back in that of the cars.
+    """
+    grid = problem.grid
+    return {
+        "now": format_instant(problem.now),
+        "slot_min": problem.slot_min,
+        "grid": {
+            "limit_a": list(grid.limit_a),
+            "voltage_v": grid.voltage_v,
+            "prices": [
+                {"from": format_instant(step.start), "eur_per_kwh": float(step.eur_per_kwh)}
+                for step in grid.prices
+            ],
+            "base_load_w": [
+                {"from": format_instant(step.start), "watts": list(step.values)} for step in grid.base_load_w
+            ],
+            "limits": [
+                {"from": format_instant(step.start), "limit_a": list(step.values)} for step in grid.limits
+            ],
+        },
+        "evses": [
+            {"id": e.id, "phases": list(e.phases), "max_a": e.max_a, "min_a": e.min_a}
+            for e in problem.evses.values()
+        ],
+        "cars": [_render_car(car, problem) for car in problem.cars.values()],
+    }
+
+
+def _render_car(car: CarLimits, problem: PlanningProblem) -> dict[str, object]:
+    return {
+        "id": car.id,
+        "phases": car.phases,
+        "max_a": car.max_a,
+        "min_a": car.min_a,
+        "efficiency": car.efficiency,
+        "windows": [
+            {
+                "evse": window.evse,
+                "plugged_from": format_instant(window.plugged_from),
+                "plugged_until": format_instant(window.plugged_until),
+                "need_wh": window.need_wh,
+                "max_wh": window.max_wh,
+                "priority": window.priority,
+            }
+            for window in problem.windows
+            if window.car == car.id
+        ],
+    }
 
 
 def render_plan(plan: ChargingPlan) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,7 +133,8 @@ def check_window(problem: PlanningProblem, answer: WindowPlan) -> None:
         assert before <= period.start < period.end <= window.plugged_until
         before = period.end
         assert low <= period.current_a <= high
-        assert period.power_w == round(Fraction(str(period.current_a)) * len(phases) * problem.grid.voltage_v)
+        exact = Fraction(str(period.current_a)) * len(phases) * problem.grid.voltage_v
+        assert period.power_w == floor(exact + Fraction(1, 2))
     energy = Fraction(sum(p.power_w * millis(p) for p in answer.periods), 3_600_000)
     assert answer.delivered_wh == int(energy)
     assert answer.delivered_wh <= window.max_wh

@@ -1,0 +1,281 @@
+"""Charging as use cases: events ask for a new plan, plans become profiles, profiles are sent and checked.
+
+Everything due stands in tables (`replan_requests`, `sent_profiles`), so every step may be repeated or
+missed without harm: `replan_due` plans, `serve_stations` sends, `sweep` notices what time alone has
+changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from supervision.charging import capabilities, queries, store
+from supervision.charging.dialogue import Dialogue, Sender
+from supervision.charging.energy import EnergyLedger
+from supervision.charging.loading import load_site
+from supervision.charging.model import ChargingPlan
+from supervision.charging.plan import solve
+from supervision.charging.profile import CompiledProfile, compile_plan, compile_standing, same_profile
+from supervision.charging.proof import PowerProof
+from supervision.charging.site import Site, SiteEvse, horizon_of, outlet, question
+from supervision.charging.store import ReplanRequest, Row
+from supervision.clock import Clock
+from supervision.kernel.errors import Refused
+from supervision.kernel.events import (
+    BookingCancelled,
+    BookingEvent,
+    BookingLate,
+    BookingMade,
+    BookingMoved,
+    BookingReturned,
+    BookingStarted,
+    ChargingStationBooted,
+    ChargingStationConnected,
+    ChargingStationEvent,
+    ChargingTransactionEnded,
+    ChargingTransactionStarted,
+    Event,
+    EvseStatusChanged,
+    VehicleEnergyChanged,
+)
+from supervision.log import Log
+from supervision.store.db import Database, StoreUnavailableError, Tx, across_tenants
+from supervision.store.outbox import Consumer, Delivery
+
+log = Log("supervision.charging")
+
+PLAN_HOLDS = timedelta(hours=3)
+AT_ONCE = 32
+"""Charging stations talked to at the same time."""
+
+EVENTS: tuple[type[Event], ...] = (
+    BookingMade,
+    BookingMoved,
+    BookingCancelled,
+    BookingStarted,
+    BookingReturned,
+    BookingLate,
+    EvseStatusChanged,
+    ChargingTransactionStarted,
+    ChargingTransactionEnded,
+    VehicleEnergyChanged,
+    ChargingStationConnected,
+    ChargingStationBooted,
+)
+
+_SWEEP = across_tenants("stations of every organisation are planned and served")
+
+
+class ChargingService:
+    """One instance per process."""
+
+    def __init__(self, *, db: Database, clock: Clock, commands: Sender) -> None:
+        self._db = db
+        self._clock = clock
+        self._commands = commands
+        self.energy = EnergyLedger(db, clock)
+        self.proof = PowerProof(db, clock)
+
+    # --- events -----------------------------------------------------------------------------------------
+
+    def consumer(self) -> Consumer:
+        """Return what the outbox must deliver here."""
+        return Consumer(name="charging", events=EVENTS, handle=self.handle)
+
+    async def handle(self, delivery: Delivery) -> None:
+        """Keep the books, then ask for a new plan of the station; both may happen twice."""
+        event = delivery.event
+        match event:
+            case BookingReturned():
+                await self.energy.booking_returned(event)
+            case ChargingTransactionEnded():
+                await self.energy.charging_ended(event)
+            case ChargingStationBooted():
+                await self._station_booted(event)
+        if isinstance(event, BookingEvent | ChargingStationEvent | VehicleEnergyChanged):
+            await self.request_replan(event.organisation_id, event.station_id, reason=event.name)
+
+    async def request_replan(self, organisation_id: str, station_id: str, *, reason: str) -> None:
+        """Ask for a new plan of a station; it is made by the next `replan_due`."""
+
+        async def unit(tx: Tx) -> None:
+            await store.request_replan(
+                tx, self._db, organisation_id, station_id, reason=reason, now=self._clock.now()
+            )
+
+        await self._db.write(organisation_id, unit)
+
+    async def _station_booted(self, event: ChargingStationBooted) -> None:
+        """After a start a station may have forgotten, or been replaced: ask again, send again."""
+
+        async def unit(tx: Tx) -> None:
+            await store.teach(tx, event.organisation_id, event.charging_station, {"probed": False})
+            await store.requeue_profiles(tx, event.organisation_id, event.charging_station)
+
+        await self._db.write(event.organisation_id, unit)
+
+    # --- steps of the scheduler -----------------------------------------------------------------------------
+
+    async def replan_due(self) -> int:
+        """Plan every station that asked; return how many. A failing station leaves the others alone."""
+        async with self._db.read(_SWEEP) as reader:
+            requests = await store.replan_requests_due(reader)
+        for request in requests:
+            await self._replan_alone(request)
+        return len(requests)
+
+    async def _replan_alone(self, request: ReplanRequest) -> None:
+        try:
+            await self.replan(request)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:
+            log.error("charging.plan_failed", exc_info=error, station=request.station_id)
+
+            async def unit(tx: Tx) -> None:
+                await store.finish_replan(tx, request)  # the sweep asks again when the last plan runs out
+
+            await self._db.write(request.organisation_id, unit)
+
+    async def serve_stations(self) -> int:
+        """Send what waits to the stations that are connected; return how many were served."""
+        async with self._db.read(_SWEEP) as reader:
+            waiting = await store.stations_to_serve(reader)
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def serve(organisation_id: str, identity: str) -> None:
+            async with turn:
+                await Dialogue(
+                    db=self._db,
+                    clock=self._clock,
+                    commands=self._commands,
+                    organisation_id=organisation_id,
+                    identity=identity,
+                ).serve()
+
+        async with asyncio.TaskGroup() as group:
+            for organisation_id, identity in waiting:
+                group.create_task(serve(organisation_id, identity), name=f"profiles {identity}")
+        return len(waiting)
+
+    async def sweep(self) -> None:
+        """Notice what time alone has changed: plans and profiles run out, cars are full, power exceeds."""
+        now = self._clock.now()
+        async with self._db.read(_SWEEP) as reader:
+            stale = await store.stations_without_a_plan(reader, now)
+            partial = await store.profiles_to_resend(reader, now)
+        for organisation_id, station_id in stale:
+            await self.request_replan(organisation_id, station_id, reason="plan_expired")
+        for organisation_id, station_id, _ in partial:
+            await self.request_replan(organisation_id, station_id, reason="profile_continues")
+        await self.energy.anchor_full_cars()
+        await self.proof.check_power()
+
+    # --- planning -------------------------------------------------------------------------------------------
+
+    async def replan(self, request: ReplanRequest) -> ChargingPlan | None:
+        """Plan one station now and put the changed profiles in line; None when there is no such station."""
+        organisation_id, now = request.organisation_id, self._clock.now()
+        async with self._db.read(organisation_id) as reader:
+            site = await load_site(reader, organisation_id, request.station_id, now=now)
+            rows = await store.evses_of(reader, organisation_id, request.station_id)
+            identities = sorted({row["charging_station"] for row in rows})
+            held = await store.profiles_of(
+                reader, organisation_id, identities, states=(store.WAITING, store.ACCEPTED)
+            )
+        asked = question(site, now=now) if site is not None else None
+        # In a thread: HiGHS releases the interpreter lock while it works.
+        plan = await asyncio.to_thread(solve, asked.problem) if asked is not None else None
+
+        async def unit(tx: Tx) -> None:
+            await store.finish_replan(tx, request)
+            if site is None or asked is None or plan is None:
+                return
+            plan_id = await store.add_plan(
+                tx, request, question=asked, plan=plan, valid_until=now + PLAN_HOLDS
+            )
+            for evse, row in zip(site.evses, rows, strict=True):
+                await self._put_in_line(tx, site, evse, row, plan, plan_id, held)
+            tx.touch(f"station:{request.station_id}")
+
+        await self._db.write(organisation_id, unit)
+        return plan
+
+    async def _put_in_line(
+        self,
+        tx: Tx,
+        site: Site,
+        evse: SiteEvse,
+        row: Row,
+        plan: ChargingPlan,
+        plan_id: int,
+        held: Sequence[Row],
+    ) -> None:
+        """Queue the standing profile and the plan of one EVSE where they differ from what it has."""
+        if row["ocpp"] not in ("1.6", "2.0.1") or not evse.steerable:
+            return
+        able, now = capabilities.capabilities(row["ocpp"], row["capabilities"] or {}), self._clock.now()
+        place = outlet(site, evse)
+        wanted: list[tuple[int | None, CompiledProfile]] = []
+        if able.stack_level > 0:
+            standing = compile_standing(outlet=place, capabilities=able, since=now)
+            wanted.append((None, CompiledProfile(payload=standing, valid_until=None)))
+        if any(answer.window.evse == evse.id for answer in plan.windows):
+            periods = [
+                period
+                for answer in plan.windows
+                if answer.window.evse == evse.id
+                for period in answer.periods
+            ]
+            compiled = compile_plan(
+                sorted(periods, key=lambda period: period.start),
+                until=horizon_of(now),
+                now=now,
+                outlet=place,
+                capabilities=able,
+            )
+            wanted.append((plan_id, compiled))
+        for use, profile in wanted:
+            if not _is_held(held, row, profile, standing=use is None, now=now):
+                await store.add_profile(
+                    tx,
+                    row["organisation_id"],
+                    evse.charging_station,
+                    evse.evse_id,
+                    profile=profile.payload,
+                    now=now,
+                    plan_id=use,
+                    resend_at=profile.valid_until,
+                )
+
+    # --- questions ------------------------------------------------------------------------------------------
+
+    async def station_plan(self, organisation_id: str, station_id: str) -> dict[str, Any] | Refused:
+        """Needs, windows, plan, reasons, compiled profiles and their verification, as JSON values."""
+        async with self._db.read(organisation_id) as reader:
+            return await queries.station_plan(reader, organisation_id, station_id)
+
+    async def expected_soc(
+        self, organisation_id: str, vehicle_ids: Sequence[str], at: datetime
+    ) -> dict[str, int]:
+        """Percent each battery is expected to hold at an instant; cars nobody knows are left out."""
+        async with self._db.read(organisation_id) as reader:
+            return await queries.expected_soc(
+                reader, organisation_id, vehicle_ids, now=self._clock.now(), at=at
+            )
+
+
+def _is_held(
+    held: Sequence[Row], evse: Row, wanted: CompiledProfile, *, standing: bool, now: datetime
+) -> bool:
+    """Tell whether the EVSE has, or waits for, an equal profile that need not be sent again yet."""
+    for row in held:
+        same_use = (row["charging_plan_id"] is None) == standing
+        if (row["charging_station"], row["evse_id"]) != (evse["charging_station"], evse["evse_id"]):
+            continue
+        if same_use and same_profile(row["profile"], wanted.payload):
+            return row["resend_at"] is None or row["resend_at"] > now
+    return False
