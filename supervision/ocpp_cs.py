@@ -214,8 +214,9 @@ class CentralSystem:
 
     async def serve(self, bound: socket.socket, *, ready: Callable[[], None]) -> None:
         """Listen on a bound socket until cancelled, then close every connection with 1001."""
+        await self.service.recover()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.run(), name="ocpp-background")
+            tasks.create_task(self._background(), name="ocpp-background")
             async with serve(
                 self._handle,
                 sock=bound,
@@ -229,16 +230,20 @@ class CentralSystem:
                 ping_timeout=PING_TIMEOUT_S,
                 server_header=None,
             ):
+                self.listening = True
                 ready()
                 await asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """What must go on beside any listener: expiring commands, waiting for the database to come back."""
         await self.service.recover()
+        self.listening = True
+        await self._background()
+
+    async def _background(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             tasks.create_task(self.service.commands.run(), name="ocpp-commands")
-            self.listening = True
             await self._watch_database()
 
     async def _watch_database(self) -> None:
