@@ -153,7 +153,7 @@ class Dialogue:
             held = await store.profiles_of(
                 reader, self._organisation_id, [self._identity], states=(store.ACCEPTED,)
             )
-            running = await store.open_transaction_at(
+            running = await store.open_charging_transaction_at(
                 reader, self._organisation_id, self._identity, row["evse_id"]
             )
         profiles = [composite.read_profile(r["profile"]) for r in held if r["evse_id"] == row["evse_id"]]

@@ -500,7 +500,7 @@ async def offered(
     return at
 
 
-async def open_transaction_at(
+async def open_charging_transaction_at(
     reader: Reader, organisation_id: str, charging_station: str, evse_id: int
 ) -> Row | None:
     """Return the newest open charging transaction of an EVSE."""
