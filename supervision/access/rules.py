@@ -22,10 +22,9 @@ def window_of(booking: Booking, rules: CommunityRules) -> Timespan:
     )
 
 
-def release_at(booking: Booking, rules: CommunityRules) -> datetime:
+def release_at(start_at: datetime, rules: CommunityRules) -> datetime:
     """When the code is shown and sent: the seed's hour before the start, never later than it opens (C44)."""
-    shown = booking.start_at - timedelta(minutes=rules.code_release_min)
-    return min(shown, window_of(booking, rules).start)
+    return start_at - timedelta(minutes=max(rules.code_release_min, rules.code_early_min))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +82,9 @@ def visibility(code: AccessCode | None, booking: Booking, rules: CommunityRules)
     if booking.status not in HOLDING or (code is not None and code.revoked_at is not None):
         return Refused("code_revoked")
     if code is None or code.released_at is None:
-        return Refused("code_not_released", {"release_at": format_instant(release_at(booking, rules))})
+        return Refused(
+            "code_not_released", {"release_at": format_instant(release_at(booking.start_at, rules))}
+        )
     return None
 
 

@@ -110,9 +110,11 @@ class AccessService:
 
     async def release_due(self) -> int:
         """Show and send the codes whose time has come (C44); return how many."""
+        now = self._clock.now()
         async with self._db.read(_SWEEP) as reader:
-            waiting = await store.unreleased(reader)
-        return sum([await self._release_one(*keys) for keys in waiting])
+            waiting = await store.unreleased(reader, now)
+        due = [code for code in waiting if now >= rules.release_at(code.start_at, code.rules)]
+        return sum([await self._release_one(code.organisation_id, code.booking_id) for code in due])
 
     async def code_for(self, identity: Identity, booking: Booking) -> VisibleCode | Refused:
         """Return the code of a booking to its driver, or to a manager, which is audited."""
@@ -367,7 +369,7 @@ async def _trip(reader: Reader, organisation_id: str, booking_id: str) -> _Trip:
 
 def _release(code: AccessCode, trip: _Trip, now: datetime) -> AccessCode:
     """Mark the code as shown when its time has come."""
-    due = now >= rules.release_at(trip.booking, trip.community.rules)
+    due = now >= rules.release_at(trip.booking.start_at, trip.community.rules)
     if code.released_at is not None or code.revoked_at is not None or not due:
         return code
     return replace(code, released_at=now)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, and_, insert, or_, select, update
 
 from supervision.access.model import AccessCode
+from supervision.accounts.model import CommunityRules
 from supervision.booking.model import HOLDING
 from supervision.store.db import Reader, Tx
-from supervision.store.schema import access_codes, access_events, audit_entries, bookings, key_boxes, vehicles
+from supervision.store.schema import (
+    access_codes,
+    access_events,
+    audit_entries,
+    bookings,
+    communities,
+    key_boxes,
+    vehicles,
+)
 
 Row = Mapping[str, Any]
 
@@ -90,19 +99,41 @@ async def driver_of(reader: Reader, organisation_id: str, booking_id: str) -> st
     return None if found is None else str(found)
 
 
-async def unreleased(reader: Reader) -> list[tuple[str, str]]:
-    """Return (organisation, booking) of codes not shown yet; the reader spans tenants."""
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A code that is not shown yet, and what decides when it is."""
+
+    organisation_id: str
+    booking_id: str
+    start_at: datetime
+    rules: CommunityRules
+
+
+async def unreleased(reader: Reader, now: datetime) -> list[Waiting]:
+    """Return the codes not shown yet that may be due in some community; the reader spans tenants."""
+    rows = await reader.all(select(communities.c.id, communities.c.rules))
+    rules = {row["id"]: CommunityRules.from_json(row["rules"]) for row in rows}
+    longest_min = max((max(r.code_release_min, r.code_early_min) for r in rules.values()), default=0)
     rows = await reader.all(
-        select(access_codes.c.organisation_id, access_codes.c.booking_id)
-        .join(bookings, bookings.c.id == access_codes.c.booking_id)
+        select(bookings.c.organisation_id, bookings.c.id, bookings.c.community_id, bookings.c.start_at)
+        .join(access_codes, access_codes.c.booking_id == bookings.c.id)
         .where(
             access_codes.c.released_at.is_(None),
             access_codes.c.revoked_at.is_(None),
             bookings.c.status.in_(HOLDING),
+            bookings.c.start_at <= now + timedelta(minutes=longest_min),
         )
-        .order_by(access_codes.c.valid_from)
+        .order_by(bookings.c.start_at)
     )
-    return [(row["organisation_id"], row["booking_id"]) for row in rows]
+    return [
+        Waiting(
+            organisation_id=row["organisation_id"],
+            booking_id=row["id"],
+            start_at=row["start_at"],
+            rules=rules[row["community_id"]],
+        )
+        for row in rows
+    ]
 
 
 async def stations_behind(reader: Reader) -> list[tuple[str, str]]:
