@@ -39,7 +39,7 @@ CHARGERS = (
 )
 
 # id, name, lat, lon, amperes per phase
-_STATIONS = (
+STATIONS = (
     ("privas", "Privas – Champ de Mars", 44.7353, 4.5990, 40),
     ("aouste", "Aouste-sur-Sye – Mairie", 44.7156, 5.0547, 32),
     ("crest", "Crest – Gare", 44.7299, 5.0157, 25),
@@ -102,10 +102,10 @@ def document() -> dict[str, Any]:
                 "rules": {},
             }
         ],
-        "stations": [_station(*row) for row in _STATIONS],
+        "stations": [_station(*row) for row in STATIONS],
         "charging_stations": [_charging_station(charger) for charger in CHARGERS],
         "key_boxes": [
-            {"id": f"box-{row[0]}", "station": row[0], "provider": "simulated"} for row in _STATIONS
+            {"id": f"box-{row[0]}", "station": row[0], "provider": "simulated"} for row in STATIONS
         ],
         "tariffs": [
             {
