@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -232,7 +233,7 @@ class CentralService:
         answer = handler.hot(self._services, incoming) if handler.hot is not None else None
         if answer is not None:
             reply = write_result(call.message_id, answer)
-            self._journal(incoming.job, incoming.connection, text, reply)
+            self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
             await self._db.append(incoming.job)
             return reply
         if handler.unit is None:
@@ -242,7 +243,7 @@ class CentralService:
     async def _run_unit(self, incoming: Incoming, handle: handlers.UnitHandler, call: Call, text: str) -> str:
         async def unit(tx: Tx) -> str:
             reply = write_result(call.message_id, await handle(self._services, incoming, tx))
-            self._journal(incoming.job, incoming.connection, text, reply)
+            self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
             await tx.append(incoming.job)
             return reply
 
@@ -287,14 +288,19 @@ class CentralService:
 
     async def _store(self, connection: Connection, text: str, reply: str | None, problem: str) -> str:
         job = Job()
-        self._journal(job, connection, text, reply, problem)
+        self._journal(job, connection, self._clock.now(), text, reply, problem)
         await self._db.append(job)
         return reply or ""
 
     def _journal(
-        self, job: Job, connection: Connection, text: str, reply: str | None, problem: str | None = None
+        self,
+        job: Job,
+        connection: Connection,
+        now: datetime,
+        text: str,
+        reply: str | None,
+        problem: str | None = None,
     ) -> None:
-        now = self._clock.now()
         self._hot.frame(job, connection.station, now, "in", text, problem)
         if reply is not None:
             self._hot.frame(job, connection.station, now, "out", reply)

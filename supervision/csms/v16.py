@@ -83,6 +83,12 @@ def natural_key_of_start(payload: Payload) -> str:
     return "1.6|" + "|".join(str(payload.get(field, "")) for field in fields)
 
 
+def natural_key_of_stop(payload: Payload) -> str:
+    """What makes a repeated stop of an unknown charge the same stop."""
+    fields = ("transactionId", "timestamp", "meterStop")
+    return "1.6 stop|" + "|".join(str(payload.get(field, "")) for field in fields)
+
+
 def transaction_id(payload: Payload) -> int | None:
     """The id we gave; None for 0, negative and missing ones, which several stations send."""
     number = wire.whole(payload, "transactionId")

@@ -63,7 +63,7 @@ def _started(row_id: int, decision: IdTokenDecision) -> Payload:
 async def _stop(services: Services, incoming: Incoming, tx: Tx) -> Payload:
     """Always confirmed; a stop of something unknown leaves a reconstructed row for review."""
     fact = v16.stop(incoming.payload, incoming.now)
-    key = _key_of_stop(incoming.payload)
+    key = v16.natural_key_of_stop(incoming.payload)
     row = await _stopped_row(incoming, tx, key)
     if row is None:
         # The station's own number may be another row's (0, -1, a foreign one): the key stands for it.
@@ -82,11 +82,6 @@ async def _stopper(
     if row is not None and common.same_token(row["id_token"], token):
         return IdTokenDecision(status=IdTokenStatus.ACCEPTED, parent=row["parent"])
     return await common.authorise(services, incoming, tx, token, None, None)
-
-
-def _key_of_stop(payload: Mapping[str, Any]) -> str:
-    fields = ("transactionId", "timestamp", "meterStop")
-    return "1.6 stop|" + "|".join(str(payload.get(field, "")) for field in fields)
 
 
 async def _stopped_row(incoming: Incoming, tx: Tx, key: str) -> Mapping[str, Any] | None:
@@ -161,8 +156,7 @@ def _facts_of(incoming: Incoming, report: MeterReport) -> list[TransactionFact]:
                     at=at,
                     received_at=incoming.now,
                     evse_id=report.evse_id,
-                    first_register_wh=register,
-                    last_register_wh=register,
+                    last_register_wh=register,  # never a first one: only meterStart tells that in 1.6
                 )
             )
     return facts
