@@ -40,10 +40,12 @@ class Task:
     need: int
     room: int
     priority: int
+    twice_watts: int
+    """Twice the watts of one ampere on its phases: `power` is the innermost of all loops."""
 
     def power(self, current_da: int) -> int:
         """Watts drawn at a current, on all the phases of this task together."""
-        return (2 * current_da * len(self.phases) * self.voltage_v + 10) // 20
+        return (current_da * self.twice_watts + 10) // 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,7 @@ class Instance:
 
     def cap_da(self, task: Task, interval: Interval) -> int:
         """The most the task may draw there if it were alone; 0 when that is below its minimum current."""
-        free = min(interval.headroom_da[phase] for phase in task.phases)
-        cap = min(task.max_da, free)
+        cap = min(task.max_da, *[interval.headroom_da[phase] for phase in task.phases])
         return cap if cap >= task.min_da else 0
 
 
@@ -105,11 +106,12 @@ def _task(*, index: int, window: ChargingWindow, problem: PlanningProblem) -> Ta
     if end <= start or need_wh <= 0:
         return None
     evse, car = problem.evses[window.evse], problem.cars[window.car]
+    phases = tuple(phase - 1 for phase in evse.phases[: car.phases])
     return Task(
         index=index,
         start=start,
         end=end,
-        phases=tuple(phase - 1 for phase in evse.phases[: car.phases]),
+        phases=phases,
         min_da=ceil_tenths(max(evse.min_a, car.min_a)),
         max_da=floor_tenths(min(evse.max_a, car.max_a)),
         voltage_v=problem.grid.voltage_v,
@@ -117,6 +119,7 @@ def _task(*, index: int, window: ChargingWindow, problem: PlanningProblem) -> Ta
         # Energy is answered in whole Wh, rounded down: the last Wh may be begun, not finished.
         room=(window.max_wh + 1) * MJ_PER_WH - 1,
         priority=window.priority,
+        twice_watts=2 * len(phases) * problem.grid.voltage_v,
     )
 
 

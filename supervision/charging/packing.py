@@ -77,8 +77,12 @@ def pack(instance: Instance, energies: Energies, hopeless: Sequence[int]) -> lis
     `hopeless` is, per task, the energy that surely cannot be placed: nobody is moved aside for it.
     """
     packer = _Packer(instance, hopeless)
-    for i, interval in enumerate(instance.intervals):
-        packer.play(interval, {k: share[i] for k, share in enumerate(energies) if i in share})
+    shares: list[dict[int, int]] = [{} for _ in instance.intervals]
+    for k, share in enumerate(energies):
+        for i, energy in share.items():
+            shares[i][k] = energy
+    for interval, wanted in zip(instance.intervals, shares, strict=True):
+        packer.play(interval, wanted)
     packer.place_leftovers()
     packer.make_room()
     return packer.cells
@@ -95,18 +99,19 @@ class _Packer:
 
     def play(self, interval: Interval, shares: Mapping[int, int]) -> None:
         """Append the cells of one interval, by the strategy that leaves the least undone."""
-        targets = {
-            k: target for k, share in shares.items() if (target := self._target(interval, k, share)) > 0
-        }
+        wanted = {k: self._target(interval, k, share) for k, share in shares.items()}
+        targets = {k: energy for k, energy in wanted.items() if energy > 0}
+        if not targets:
+            self.cells.append(Cell(interval.start, interval.end, interval, {}))
+            return
         running = self.cells[-1].currents if self.cells else {}
-        best = None
-        for strategy in (one_after_the_other, side_by_side, by_priority):
-            played = self._simulate(interval, targets, running, strategy)
-            if best is None or self._undone(played) < self._undone(best):
-                best = played
+        best = self._simulate(interval, targets, running, one_after_the_other)
+        for strategy in (side_by_side, by_priority):
             if not any(best.left.values()):
                 break
-        assert best is not None  # noqa: S101 - the loop above runs at least once
+            played = self._simulate(interval, targets, running, strategy)
+            if self._undone(played) < self._undone(best):
+                best = played
         for cell in best.cells:
             self._commit(cell)
 
@@ -136,13 +141,15 @@ class _Packer:
         self, interval: Interval, targets: Mapping[int, int], running: Allocation, choose: Chooser
     ) -> _Play:
         left, now, cells = dict(targets), interval.start, list[Cell]()
+        # Without rivals nothing needs a second look before somebody is done.
+        look = self.instance.slot if self._contended(interval, targets) else interval.length
         room = {k: self.room[k] for k in targets}
         while now < interval.end:
             open_tasks = {k: energy for k, energy in left.items() if energy > 0}
             moment = _Moment(self.instance, now, interval, open_tasks, running)
             currents = choose(moment) if open_tasks else {}
             currents = {k: self._fit(k, current, left[k], room[k]) for k, current in currents.items()}
-            end = self._next_event(interval, now, left, room, currents)
+            end = self._next_event(interval, now, left, room, currents, look)
             cells.append(Cell(now, end, interval, currents))
             for k, current in currents.items():
                 energy = self.instance.tasks[k].power(current) * (end - now)
@@ -151,6 +158,15 @@ class _Packer:
             running, now = currents, end
         return _Play(cells, left)
 
+    def _contended(self, interval: Interval, targets: Mapping[int, int]) -> bool:
+        """Tell whether those who want energy exceed the headroom together, each at its full current."""
+        free = list(interval.headroom_da)
+        for k in targets:
+            task = self.instance.tasks[k]
+            for phase in task.phases:
+                free[phase] -= self.instance.cap_da(task, interval)
+        return min(free) < 0
+
     def _next_event(
         self,
         interval: Interval,
@@ -158,11 +174,13 @@ class _Packer:
         left: Mapping[int, int],
         room: Mapping[int, int],
         currents: Allocation,
+        look: int,
     ) -> int:
         if not currents:
             return interval.end
-        slot = self.instance.slot
-        ends = [interval.end, (now // slot + 1) * slot]
+        ends = [interval.end]
+        if look < interval.length:
+            ends.append((now // look + 1) * look)
         for k, current in currents.items():
             ends.append(now + duration(self.instance.tasks[k].power(current), left[k], room[k]))
         return min(ends)

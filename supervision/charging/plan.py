@@ -120,11 +120,12 @@ def _answer(
 
 def _cost(instance: Instance, cells: Sequence[Cell]) -> Decimal:
     """Euros, rounded to cents once, half away from zero."""
-    energy: dict[Fraction, int] = {}
+    energy: dict[int, int] = {}  # by rank of the price: whole numbers first, one product per price
+    prices = {cell.interval.rank: cell.interval.price for cell in cells}
     for cell in cells:
         power = sum(instance.tasks[k].power(current) for k, current in cell.currents.items())
-        energy[cell.interval.price] = energy.get(cell.interval.price, 0) + power * cell.length
-    euros = sum((price * amount for price, amount in energy.items()), Fraction(0)) / MJ_PER_KWH
+        energy[cell.interval.rank] = energy.get(cell.interval.rank, 0) + power * cell.length
+    euros = sum((prices[rank] * amount for rank, amount in energy.items()), Fraction(0)) / MJ_PER_KWH
     exact = Decimal(euros.numerator) / Decimal(euros.denominator)
     return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
