@@ -97,9 +97,13 @@ class Past:
         """Book, drive and invoice up to `now`; return how many trips were made."""
         chance = random.Random(seed)  # noqa: S311 - an invented past, the same every time
         first = now - timedelta(days=DAYS)
-        made = 0
+        made, day = 0, first.date()
         for trip in wishes(first, DAYS - 1, chance, per_day=PER_MONTH / 30):
+            if trip.start_at.date() != day:
+                await self._outbox.drain()  # the day's invoices, dated that evening
+                day = trip.start_at.date()
             made += await self._drive(trip)
+        await self._outbox.drain()
         self._clock.set(now)
         await self._billing.run_due_payments()
         return made
@@ -118,7 +122,6 @@ class Past:
             ReturnEvidence(key_returned=True, plugged=True, charging=True),
             odometer_km=self._odometers[trip.vehicle],
         )
-        await self._outbox.drain()
         return True
 
     async def _begin(self, trip: Trip, booking: Booking) -> None:

@@ -109,6 +109,7 @@ class _Demo:
             )
             people = await People.load(services.db)
             street = Street(services, hands, chargers, people)
+            await _all_connected(services)
             await self._fill_batteries(street)
             self._street = street
             await self._wish()
@@ -153,6 +154,15 @@ Autopartage Supervision – demo, one hour = {self._speed:g} hours
 Stop with Ctrl+C. Data: {self._settings.data_dir}
 """
         )
+
+
+async def _all_connected(services: Services) -> None:
+    """Wait until every charging station has booted: a badge shown before that is shown to nobody."""
+    waiting = {charger.identity for charger in towns.CHARGERS}
+    while waiting:
+        await asyncio.sleep(0.2)
+        live = {connection.station.identity for connection in services.registry if connection.statuses}
+        waiting -= live
 
 
 def _say(text: str) -> None:
