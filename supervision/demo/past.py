@@ -98,7 +98,7 @@ class Past:
         chance = random.Random(seed)  # noqa: S311 - an invented past, the same every time
         first = now - timedelta(days=DAYS)
         made, day = 0, first.date()
-        for trip in wishes(first, DAYS - 1, chance, per_day=PER_MONTH / 30):
+        for trip in wishes(first, DAYS, chance, per_day=PER_MONTH / 30):
             if trip.start_at.date() != day:
                 await self._outbox.drain()  # the day's invoices, dated that evening
                 day = trip.start_at.date()

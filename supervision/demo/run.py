@@ -18,7 +18,7 @@ from supervision.clock import Clock, ScaledClock, SystemClock
 from supervision.demo import towns
 from supervision.demo.chargers import running_chargers
 from supervision.demo.page import StreetPage
-from supervision.demo.past import Past, People, request_for, wishes
+from supervision.demo.past import ZONE, Past, People, request_for, wishes
 from supervision.demo.street import Street
 from supervision.importing import import_document
 from supervision.kernel.errors import Refused
@@ -29,7 +29,7 @@ from supervision.store.db import Database
 
 SEED = 2026
 AHEAD_DAYS = 3
-PER_DAY = 1.2  # wishes a car and day for the coming days: busier than the past, so that there is much to see
+PER_DAY = 1.2  # wishes a car and day: busier than the past, so that there is much to see
 DRIVERS_LOOK_S = 60
 
 
@@ -46,7 +46,7 @@ def run_demo(settings: Settings, *, speed: float) -> int:
 async def _run(settings: Settings, speed: float) -> None:
     shutil.rmtree(settings.data_dir, ignore_errors=True)
     _say("inventing two months of bookings …")
-    now = SystemClock().now()
+    now = _this_morning()
     async with open_database(settings, SystemClock()) as db:
         await _invent(db, now)
     clock = ScaledClock(origin=now, speed=speed)
@@ -58,6 +58,11 @@ async def _invent(db: Database, now: datetime) -> None:
     people = await People.load(db)
     made = await Past(db, people).play(now=now, seed=SEED)
     _say(f"{made} past trips, each with its invoice")
+
+
+def _this_morning() -> datetime:
+    """The demo begins at half past seven, when the first cars are about to leave."""
+    return SystemClock().now().astimezone(ZONE).replace(hour=7, minute=30, second=0, microsecond=0)
 
 
 class _Demo:
@@ -85,7 +90,7 @@ class _Demo:
         self._services = services
         return Extras(
             routes=StreetPage(self._on_street).routes(),
-            steps=[Step("drivers", DRIVERS_LOOK_S, self._look), Step("wishes", 6 * 3600, self._wish)],
+            steps=[Step("drivers", DRIVERS_LOOK_S, self._look), Step("wishes", 24 * 3600, self._wish)],
             tasks=[self._keep_chargers],
         )
 
@@ -133,8 +138,8 @@ class _Demo:
             return
         services, people = self._street.services, self._street.people
         now = services.clock.now()
-        for trip in wishes(now, AHEAD_DAYS, self._chance, per_day=PER_DAY / 2):
-            if trip.start_at > now + timedelta(minutes=30):
+        for trip in wishes(now, AHEAD_DAYS, self._chance, per_day=PER_DAY):
+            if trip.start_at > now + timedelta(minutes=10):
                 made = await services.bookings.book(people.ask(trip.driver), request_for(trip))
                 if isinstance(made, Refused):
                     continue
