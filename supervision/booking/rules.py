@@ -190,7 +190,9 @@ def decide_start(
         return Refused("booking_over", {"end_at": format_instant(booking.end_at)})
     if any(other.status is BookingStatus.ACTIVE for other in _others(situation.calendar, booking.id)):
         return Refused("vehicle_not_back", {"vehicle": booking.vehicle_id})
-    started = _step(booking, Move.START, started_at=now, start_km=odometer_km)
+    # A key taken at the box says nothing of the odometer: the one left by the last driver holds (0: unknown).
+    start_km = odometer_km if odometer_km is not None else situation.vehicle.odometer_km or None
+    started = _step(booking, Move.START, started_at=now, start_km=start_km)
     return Accepted(booking=started, events=(BookingStarted(**_ids(booking)),))
 
 

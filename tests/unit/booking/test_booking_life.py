@@ -235,6 +235,20 @@ def test_start_tells_and_keeps_the_odometer() -> None:
     assert decision.events == (BookingStarted(**IDS),)
 
 
+def test_start_without_a_reading_takes_the_odometer_the_last_driver_left() -> None:
+    now = situation(TRIP)
+    left = replace(now, vehicle=replace(now.vehicle, odometer_km=12345))
+    decision = decide_start(TRIP, left, by=ME, now=local("21 18:00"))
+    assert isinstance(decision, Accepted)
+    assert decision.booking.start_km == 12345
+
+
+def test_start_of_a_car_without_known_odometer_keeps_none() -> None:
+    decision = decide_start(TRIP, situation(TRIP), by=ME, now=local("21 18:00"))
+    assert isinstance(decision, Accepted)
+    assert decision.booking.start_km is None
+
+
 def test_start_waits_for_the_driver_before() -> None:
     still_out = booked("21 14:00", "21 17:30", status=BookingStatus.ACTIVE)
     assert code(start("21 18:00", TRIP, still_out)) == "vehicle_not_back"
