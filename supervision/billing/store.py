@@ -274,7 +274,7 @@ def _cursor(stored: StoredInvoice) -> str:
 
 def _older_than(cursor: str) -> ColumnElement[bool]:
     millis, dot, invoice_id = cursor.partition(".")
-    if not (dot and millis.isascii() and millis.isdecimal() and len(millis) < 16):  # noqa: PLR2004 - more digits overflow a date
+    if not (dot and millis.isascii() and millis.isdecimal() and len(millis) < 15):  # noqa: PLR2004 - more digits overflow a date
         raise FieldError("after", "not a cursor of this list")
     issued_at = from_millis(int(millis))
     return or_(

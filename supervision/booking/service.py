@@ -156,12 +156,15 @@ class BookingService:
         *,
         limit: int = 100,
         before: datetime | None = None,
+        after_id: str | None = None,
     ) -> list[Booking] | Refused:
-        """Return a driver's bookings in the organisation, the latest start first."""
+        """Return a driver's bookings in the organisation, the latest start first, then by id."""
         if driver_id != identity.person.id and not may_supervise(identity, organisation_id):
             return Refused("not_yours")
         async with self._db.read(organisation_id) as reader:
-            return await store.of_driver(reader, organisation_id, driver_id, limit=limit, before=before)
+            return await store.of_driver(
+                reader, organisation_id, driver_id, limit=limit, before=before, after_id=after_id
+            )
 
     async def calendar(self, organisation_id: str, station_id: str, span: Timespan) -> Calendar:
         """Return what stands at a station in `span`; who may see the names is for the caller to check."""
@@ -330,7 +333,7 @@ async def _situation_of(
     if community is None:
         raise LookupError(f"station {station.id} has lost its community")
     driver = await accounts.person(reader, request.driver_id)
-    if driver is None:
+    if driver is None or not driver.roles:  # somebody of another organisation is not confirmed to exist (C1)
         return Refused("driver_unknown", {"driver": request.driver_id})
     return Situation(
         community=community,

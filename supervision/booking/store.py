@@ -15,6 +15,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Update,
+    and_,
     exists,
     func,
     insert,
@@ -168,12 +169,23 @@ async def station_calendar(reader: Reader, organisation_id: str, station_id: str
 
 
 async def of_driver(
-    reader: Reader, organisation_id: str, driver_id: str, *, limit: int = 100, before: datetime | None = None
+    reader: Reader,
+    organisation_id: str,
+    driver_id: str,
+    *,
+    limit: int = 100,
+    before: datetime | None = None,
+    after_id: str | None = None,
 ) -> list[Booking]:
-    """Return a driver's bookings, the latest start first; `before` pages towards the past."""
+    """Return a driver's bookings, the latest start first, then by id.
+
+    `before` pages towards the past; with `after_id` it still takes what starts at that instant after this id.
+    """
     statement = _bookings(organisation_id).where(bookings.c.driver_id == driver_id)
     if before is not None:
-        statement = statement.where(bookings.c.start_at < before)
+        older = bookings.c.start_at < before
+        beside = and_(bookings.c.start_at == before, bookings.c.id > (after_id or ""))
+        statement = statement.where(older if after_id is None else or_(older, beside))
     rows = await reader.all(statement.order_by(bookings.c.start_at.desc(), bookings.c.id).limit(limit))
     return [booking_from(row) for row in rows]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -19,6 +18,7 @@ from supervision import chance
 from supervision.log import Log
 from supervision.services import Services
 from supervision.store.db import StoreUnavailableError
+from supervision.web.body_limit import BodyLimit
 from supervision.web.headers import SecurityHeaders
 from supervision.web.pages import ROUTES, Page
 from supervision.web.views.driver_model import ErrorView
@@ -44,7 +44,7 @@ def create_app(services: Services, *, routes: Sequence[BaseRoute] = ()) -> Starl
         middleware=[
             Middleware(SecurityHeaders, secure=secure),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY),
+            Middleware(BodyLimit, max_bytes=MAX_BODY),
         ],
         exception_handlers={HTTPException: portal.http_error, Exception: portal.crash},
     )

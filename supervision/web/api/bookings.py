@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from supervision.accounts import store as accounts
@@ -10,12 +12,11 @@ from supervision.billing.model import Trip
 from supervision.billing.quote import line_document
 from supervision.booking.model import Booking, BookingRequest
 from supervision.kernel.errors import Refused
-from supervision.kernel.timespan import format_instant
-from supervision.store.db import across_tenants
-from supervision.web.api.operation import Answer, ApiError, Call, Operation
+from supervision.kernel.timespan import format_instant, from_millis, to_millis
+from supervision.web.api.operation import Answer, ApiError, Call, Operation, invalid
 from supervision.web.api.schemas import ID, INSTANT, TEXT, page_of, ref, strict
 
-_BY_ID = across_tenants("an id names its organisation; the caller is checked against it")
+_LONGEST = timedelta(days=31)  # no community allows more (CommunityRules)
 
 
 async def get_availability(call: Call) -> object:
@@ -65,9 +66,9 @@ async def post_booking(call: Call) -> object:
     return made if isinstance(made, Refused) else Answer(201, await _document(call, made))
 
 
-async def _quoted(call: Call, start_at: Any, end_at: Any) -> int | None:
-    if end_at <= start_at:
-        return None  # the rules will say so
+async def _quoted(call: Call, start_at: datetime, end_at: datetime) -> int | None:
+    if not timedelta(0) < end_at - start_at <= _LONGEST:
+        return None  # the rules will say so, and nobody prices eight thousand years
     for organisation_id in call.organisations:
         quotes = await call.services.billing.quotes(
             organisation_id,
@@ -80,20 +81,37 @@ async def _quoted(call: Call, start_at: Any, end_at: Any) -> int | None:
 
 
 async def list_bookings(call: Call) -> object:
-    """Return the bookings of a driver (default: the caller), the latest start first."""
+    """Return the bookings of a driver (default: the caller), the latest start first, then by id."""
     driver_id = call.query.get("driver") or call.identity.person.id
-    before = call.instant("after") if call.after else None
-    found: list[Booking] = []
-    for organisation_id in call.organisations:
-        some = await call.services.bookings.of_driver(
-            call.identity, organisation_id, driver_id, limit=call.limit, before=before
+    before, after_id = _cursor(call)
+    pages = [
+        await call.services.bookings.of_driver(
+            call.identity, organisation_id, driver_id, limit=call.limit + 1, before=before, after_id=after_id
         )
-        if isinstance(some, Refused):
-            return some
-        found += some
-    page = sorted(found, key=lambda booking: booking.start_at, reverse=True)[: call.limit]
-    cursor = format_instant(page[-1].start_at) if len(page) == call.limit else None
-    return {"items": [_plain(booking) for booking in page], "next": cursor}
+        for organisation_id in call.organisations
+    ]
+    allowed = [page for page in pages if not isinstance(page, Refused)]
+    if pages and not allowed:
+        return Refused("not_yours")
+    found = sorted((booking for page in allowed for booking in page), key=_position)
+    page = found[: call.limit]
+    return {
+        "items": [_plain(booking) for booking in page],
+        "next": f"{to_millis(page[-1].start_at)}.{page[-1].id}" if len(found) > len(page) else None,
+    }
+
+
+def _position(booking: Booking) -> tuple[int, str]:
+    return (-to_millis(booking.start_at), booking.id)
+
+
+def _cursor(call: Call) -> tuple[datetime | None, str | None]:
+    if call.after is None:
+        return None, None
+    millis, dot, booking_id = call.after.partition(".")
+    if not (dot and re.fullmatch("[0-9]{1,14}", millis)):  # more digits overflow a date
+        raise invalid("after", "a cursor of this list is wanted")
+    return from_millis(int(millis)), booking_id
 
 
 async def get_booking(call: Call) -> object:
@@ -175,7 +193,7 @@ def _plain(booking: Booking) -> dict[str, Any]:
     }
 
 
-def _instant(value: Any) -> str | None:
+def _instant(value: datetime | None) -> str | None:
     return None if value is None else format_instant(value)
 
 
@@ -206,7 +224,7 @@ def _action(name: str, handler: Callable[[Call], Any], body: Any) -> Operation:
         summary=str(handler.__doc__),
         handler=handler,
         body=body,
-        answer=ref("Booking"),
+        answer=ref("BookingWithCode"),
         tag="bookings",
     )
 
@@ -232,7 +250,7 @@ OPERATIONS = (
         summary="Book a car",
         handler=post_booking,
         body=_NEW,
-        answer=ref("Booking"),
+        answer=ref("BookingWithCode"),
         status=201,
         tag="bookings",
     ),
@@ -250,7 +268,7 @@ OPERATIONS = (
         path="/bookings/{id}",
         summary="One booking",
         handler=get_booking,
-        answer=ref("Booking"),
+        answer=ref("BookingWithCode"),
         tag="bookings",
     ),
     _action("extend", extend_booking, strict("end_at", end_at=INSTANT)),

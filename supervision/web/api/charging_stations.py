@@ -10,7 +10,7 @@ from supervision.csms.directory import NewEvse, Page
 from supervision.fleet import store as fleet
 from supervision.importing.document import KINDS, STATION_PASSWORD_BYTES
 from supervision.kernel.errors import Refused
-from supervision.web.api.operation import Answer, ApiError, Call, Operation
+from supervision.web.api.operation import Answer, ApiError, Call, Operation, forbidden, invalid
 from supervision.web.api.schemas import (
     ANYTHING,
     EVSE_IN,
@@ -29,6 +29,8 @@ async def post_charging_station(call: Call) -> object:
     """Register a charging station."""
     organisation_id = await _organisation_of_station(call, call.body["station"])
     call.require(rules.may_administer, organisation_id)
+    if len({evse["id"] for evse in call.body["evses"]}) != len(call.body["evses"]):
+        raise invalid("evses", "an id appears twice")
     profile, password = call.body["security_profile"], call.body.get("password")
     _check_password(profile, password)
     made = await call.services.directory.register(
@@ -84,20 +86,20 @@ async def list_frames(call: Call) -> object:
     """Return raw frames, oldest first, secrets masked."""
     organisation_id, station = await _found(call)
     page = await call.services.directory.frames(
-        organisation_id, station["identity"], after=_cursor(call), limit=call.limit
+        organisation_id, station["identity"], after=call.after_number, limit=call.limit
     )
     return page if isinstance(page, Refused) else {"items": page.items, "next": page.next}
 
 
 async def list_charging_transactions(call: Call) -> object:
     """Return charging transactions, oldest first."""
-    is_open = {"": None, "true": True, "1": True, "false": False, "0": False}.get(call.query.get("open", ""))
+    is_open = _flag(call, "open")
     pages = [
         await call.services.directory.charging_transactions(
             organisation_id,
             identity=call.query.get("charging_station") or None,
             is_open=is_open,
-            after=_cursor(call),
+            after=call.after_number,
             limit=call.limit,
         )
         for organisation_id in rules.supervised(call.identity)
@@ -106,20 +108,34 @@ async def list_charging_transactions(call: Call) -> object:
 
 
 async def list_id_tokens(call: Call) -> object:
-    """Return badges and app tokens."""
-    pages = [
-        await call.services.directory.id_tokens(organisation_id, after=call.after or "", limit=call.limit)
-        for organisation_id in rules.supervised(call.identity)
-    ]
-    return _merged(pages, "token", call.limit)
+    """Return badges and app tokens, organisation by organisation."""
+    # Two organisations may know the same badge, so a cursor names the organisation too.
+    current, _, token = (call.after or "").partition("/")
+    items: list[dict[str, Any]] = []
+    for organisation_id in sorted(rules.supervised(call.identity)):
+        if organisation_id < current:
+            continue
+        page = await call.services.directory.id_tokens(
+            organisation_id,
+            after=token if organisation_id == current else "",
+            limit=call.limit + 1 - len(items),
+        )
+        items += [{**item, "organisation": organisation_id} for item in page.items]
+        if len(items) > call.limit:
+            break
+    shown = items[: call.limit]
+    more = len(items) > call.limit
+    return {"items": shown, "next": "{organisation}/{token}".format_map(shown[-1]) if more else None}
 
 
 async def post_id_token(call: Call) -> object:
     """Add a badge or an app token."""
     supervised = rules.supervised(call.identity)
+    if not supervised:
+        raise forbidden()
     organisation_id = call.body.get("organisation") or (supervised[0] if len(supervised) == 1 else "")
     if organisation_id not in supervised:
-        raise ApiError(422, "invalid_field", "organisation: one of your organisations is wanted")
+        raise invalid("organisation", "one of your organisations is wanted")
     call.require(rules.may_administer, organisation_id)
     made = await call.services.directory.create_id_token(
         organisation_id,
@@ -129,7 +145,7 @@ async def post_id_token(call: Call) -> object:
         expires_at=call.body_instant("expires_at") if call.body.get("expires_at") else None,
         parent=call.body.get("parent"),
     )
-    return made if isinstance(made, Refused) else Answer(201, made)
+    return made if isinstance(made, Refused) else Answer(201, {**made, "organisation": organisation_id})
 
 
 def _merged(pages: Sequence[Page], key: str, limit: int) -> dict[str, Any]:
@@ -140,21 +156,29 @@ def _merged(pages: Sequence[Page], key: str, limit: int) -> dict[str, Any]:
     return {"items": shown, "next": str(shown[-1][key]) if more and shown else None}
 
 
+def _flag(call: Call, name: str) -> bool | None:
+    known = {"": None, "true": True, "1": True, "false": False, "0": False}
+    try:
+        return known[call.query.get(name, "").lower()]
+    except KeyError:
+        raise invalid(name, "true or false is wanted") from None
+
+
 def _check_password(profile: int, password: str | None) -> None:
     low, high = STATION_PASSWORD_BYTES
     if profile in (1, 2) and password is None:
-        raise ApiError(422, "invalid_field", f"password: security profile {profile} needs one")
+        raise invalid("password", f"security profile {profile} needs one")
     if profile == 0 and password is not None:
-        raise ApiError(422, "invalid_field", "password: a station of security profile 0 has none")
+        raise invalid("password", "a station of security profile 0 has none")
     if password is not None and not low <= len(password.encode()) <= high:
-        raise ApiError(422, "invalid_field", f"password: {low} to {high} bytes are wanted")
+        raise invalid("password", f"{low} to {high} bytes are wanted")
 
 
 def _new_evse(evse: Mapping[str, Any]) -> NewEvse:
     phase_count, top_a = KINDS[evse["kind"]]
     low, high = float(evse.get("min_a", 6)), float(evse.get("max_a", top_a))
     if low > high:
-        raise ApiError(422, "invalid_field", "evses: min_a is above max_a")
+        raise invalid("evses", "min_a is above max_a")
     phases = evse.get("phases", range(1, phase_count + 1))
     return NewEvse(id=evse["id"], kind=evse["kind"], phases=tuple(phases), max_a=high, min_a=low)
 
@@ -175,13 +199,6 @@ async def _found(call: Call) -> tuple[str, Mapping[str, Any]]:
         if station is not None:
             return organisation_id, station
     raise ApiError(404, "charging_station_unknown", f"unknown charging station {identity!r}")
-
-
-def _cursor(call: Call) -> int:
-    text = call.after or "0"
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:  # noqa: PLR2004 - digits of a 64-bit id
-        raise ApiError(422, "invalid_field", "after: a cursor of this list is wanted")
-    return int(text)
 
 
 _PAGING = {"limit": "Page length", "after": "Cursor of the page before"}
@@ -265,7 +282,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/id-tokens",
-        summary="Add or change a badge or an app token",
+        summary="Add a badge or an app token",
         handler=post_id_token,
         body=strict(
             "token type status",

@@ -7,6 +7,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.fleet import store as fleet
 from supervision.fleet.model import Vehicle
+from supervision.kernel.errors import Refused
 from supervision.web.api.operation import ApiError, Call, Operation
 from supervision.web.api.schemas import page_of, ref
 
@@ -21,8 +22,9 @@ async def list_vehicles(call: Call) -> object:
         charge = await call.services.charging.expected_soc(organisation_id, ids, call.services.clock.now())
         found += [_vehicle(vehicle, charge.get(vehicle.id)) for vehicle in vehicles]
     found.sort(key=lambda vehicle: str(vehicle["id"]))
-    page = [vehicle for vehicle in found if vehicle["id"] > (call.after or "")][: call.limit]
-    return {"items": page, "next": page[-1]["id"] if len(page) == call.limit else None}
+    rest = [vehicle for vehicle in found if vehicle["id"] > (call.after or "")]
+    page = rest[: call.limit]
+    return {"items": page, "next": page[-1]["id"] if len(rest) > len(page) else None}
 
 
 async def get_charging_plan(call: Call) -> object:
@@ -32,8 +34,13 @@ async def get_charging_plan(call: Call) -> object:
         async with call.services.db.read(organisation_id) as reader:
             known = await fleet.station(reader, organisation_id, station_id)
         if known is not None:
-            return await call.services.charging.station_plan(organisation_id, station_id)
+            found = await call.services.charging.station_plan(organisation_id, station_id)
+            return found if isinstance(found, Refused) else _with_windows(found)
     raise ApiError(404, "station_unknown", f"unknown station {station_id!r}")
+
+
+def _with_windows(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "windows": (document["plan"] or {}).get("windows", [])}
 
 
 def _vehicle(vehicle: Vehicle, soc_percent: float | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from supervision.accounts import rules
+from supervision.billing.quote import line_document, vat_document
 from supervision.billing.store import StoredInvoice
 from supervision.kernel.timespan import format_instant
 from supervision.web.api.operation import ApiError, Call, Operation
@@ -29,8 +30,17 @@ async def list_invoices(call: Call) -> object:
 
 
 async def get_invoice(call: Call) -> object:
-    """Return one invoice."""
-    return _document(await _find(call, call.path["id"]))
+    """Return one invoice with its lines and its tax."""
+    stored = await _find(call, call.path["id"])
+    invoice = stored.invoice
+    return {
+        **_document(stored),
+        "currency": invoice.currency,
+        "lines": [line_document(line) for line in invoice.lines],
+        "fee_cents": invoice.fee_cents,
+        "vat": [vat_document(share) for share in invoice.vat],
+        "corrects": invoice.corrects or None,
+    }
 
 
 async def get_invoice_pdf(call: Call) -> object:
@@ -88,15 +98,16 @@ OPERATIONS = (
         path="/invoices/{id}.pdf",
         summary="One invoice as PDF",
         handler=get_invoice_pdf,
-        answer={"type": "string", "contentMediaType": "application/pdf"},
+        answer={},
+        media_type="application/pdf",
         tag="invoices",
     ),
     Operation(
         method="GET",
         path="/invoices/{id}",
-        summary="One invoice",
+        summary="One invoice with its lines and its tax",
         handler=get_invoice,
-        answer=ref("Invoice"),
+        answer=ref("InvoiceDocument"),
         tag="invoices",
     ),
 )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from supervision import __version__
-from supervision.web.api.operation import Operation
+from supervision.web.api.operation import DEFAULT_LIMIT, MAX_LIMIT, Operation
 from supervision.web.api.operations import OPERATIONS
-from supervision.web.api.schemas import COMPONENTS
+from supervision.web.api.schemas import COMPONENTS, ref
+
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
 
 
 def document(server: str = "") -> dict[str, Any]:
     """Return the description of every operation."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
-        path = operation.path.replace(":path}", "}")
-        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,9 +40,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.handler.__name__,
         "parameters": _parameters(operation),
         "responses": {
-            str(operation.status): _content("Done", operation.answer),
-            "401": _content("No valid token", {"$ref": "#/components/schemas/Error"}),
-            "default": _content("Refused", {"$ref": "#/components/schemas/Error"}),
+            str(operation.status): _content("Done", operation.answer, operation.media_type),
+            "401": _content("No valid token", ref("Error")),
+            "default": _content("Refused", ref("Error")),
         },
     }
     if operation.body is not None:
@@ -62,11 +63,11 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in operation.required_query,
             "description": description,
-            "schema": {"type": "integer"} if name == "limit" else text,
+            "schema": _LIMIT if name == "limit" else text,
         }
         for name, description in operation.query.items()
     ]
 
 
-def _content(description: str, schema: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _content(description: str, schema: Any, media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
