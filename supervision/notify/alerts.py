@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from supervision.booking.model import BookingStatus
+from supervision.booking.model import Booking, BookingStatus
 from supervision.clock import Clock
 from supervision.kernel.events import (
     BookingCancelled,
@@ -32,7 +32,15 @@ from supervision.store.schema import alerts, bookings, charging_stations, outbox
 OFFLINE_AFTER = timedelta(minutes=10)
 
 LATE, OFFLINE, FAULTED, DISOBEYS, UNDELIVERED = "late", "offline", "faulted", "disobeys", "undelivered"
-_SEVERITY = {LATE: "high", OFFLINE: "medium", FAULTED: "high", DISOBEYS: "medium", UNDELIVERED: "medium"}
+PROBLEM = "problem"
+_SEVERITY = {
+    LATE: "high",
+    OFFLINE: "medium",
+    FAULTED: "high",
+    DISOBEYS: "medium",
+    UNDELIVERED: "medium",
+    PROBLEM: "info",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +100,41 @@ class AlertService:
                 alerts.c.acknowledged_at.is_(None),
             )
             .values(acknowledged_at=self._clock.now(), acknowledged_by=person_id)
+        )
+
+        async def unit(tx: Tx) -> bool:
+            tx.touch(f"alerts:{organisation_id}")
+            return await tx.execute(statement) == 1
+
+        return await self._db.write(organisation_id, unit)
+
+    async def report(self, booking: Booking, *, by_person_id: str, problem: str, text: str) -> None:
+        """Open an alert with a driver's words about the car; each report is one line of its own."""
+        facts = {
+            "booking": booking.id,
+            "vehicle": booking.vehicle_id,
+            "driver": by_person_id,
+            "problem": problem,
+            "text": text,
+        }
+        at = self._clock.now().isoformat()
+        about = {"organisation_id": booking.organisation_id, "station_id": booking.station_id}
+
+        async def unit(tx: Tx) -> None:
+            await self._open(tx, about, PROBLEM, f"problem:{booking.id}:{at}", facts)
+
+        await self._db.write(booking.organisation_id, unit)
+
+    async def close(self, organisation_id: str, alert_id: int) -> bool:
+        """End an alert a person has dealt with; False when there is no such open alert."""
+        statement = (
+            update(alerts)
+            .where(
+                alerts.c.organisation_id == organisation_id,
+                alerts.c.id == alert_id,
+                alerts.c.closed_at.is_(None),
+            )
+            .values(closed_at=self._clock.now())
         )
 
         async def unit(tx: Tx) -> bool:

@@ -20,7 +20,7 @@ from supervision.services import Services
 from supervision.store.db import StoreUnavailableError
 from supervision.web.body_limit import BodyLimit
 from supervision.web.headers import SecurityHeaders
-from supervision.web.pages import ROUTES, Page
+from supervision.web.pages import PUBLIC, ROUTES, Page
 from supervision.web.views.driver_model import ErrorView
 from supervision.web.visit import Cookies, PageError, SignInNeededError, Visit, visit_of
 
@@ -63,6 +63,8 @@ class _Portal:
         async def respond(request: Request) -> Response:
             visit = await visit_of(request, self._services, self._cookies)
             try:
+                if visit.identity is None and request.url.path not in PUBLIC:
+                    raise SignInNeededError  # noqa: TRY301 - one way out for every page
                 if request.method == "POST":
                     await visit.check_form()
                 response = await page(visit)

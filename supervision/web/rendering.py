@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -73,6 +74,14 @@ def _globals(words: Translator) -> dict[str, Any]:
         "draw_lane": timeline.draw_lane,
         "draw_power": timeline.draw_power,
     }
+
+
+@cache
+def asset_version() -> str:
+    """Name our own static files by their content, so that browsers may keep them for ever."""
+    names = ("app.css", "dark.css", "app.js")
+    content = b"".join((FOLDER / "static" / name).read_bytes() for name in names)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def render(template: str, context: Mapping[str, object], *, language: str) -> str:

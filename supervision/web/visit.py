@@ -18,7 +18,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from supervision import __version__, chance
+from supervision import chance
 from supervision.accounts import rules
 from supervision.accounts.model import Identity, Person
 from supervision.kernel.errors import Refused
@@ -27,6 +27,7 @@ from supervision.web import rendering
 from supervision.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, Translator, negotiated, translator
 from supervision.web.i18n.words import DONE, Words
 from supervision.web.shell import THEMES, Flash, Shell, Theme, Viewer
+from supervision.web.views.places import brand_of
 
 PREFERENCES_LAST = timedelta(days=365)
 _FETCH_SITES = {None, "same-origin", "none"}  # None: a browser too old to say; the token decides then
@@ -180,7 +181,7 @@ class Visit:
             viewer=self._viewer(),
             csrf=self.csrf,
             flashes=self._flashes(),
-            version=__version__,
+            version=rendering.asset_version(),
         )
 
     def render(self, template: str, view: object, *, status: int = 200) -> Response:
@@ -224,7 +225,8 @@ async def visit_of(request: Request, services: Services, cookies: Cookies) -> Vi
     token = request.cookies.get(cookies.name("session"), "")
     session = await services.accounts.session(token) if token else None
     if session is not None:
-        return Visit(request, services, cookies, session.identity, session.csrf)
+        brand = await brand_of(services, session.identity)
+        return Visit(request, services, cookies, session.identity, session.csrf, brand)
     visitor = request.cookies.get(cookies.name("visitor"), "")
     return Visit(request, services, cookies, None, visitor or chance.new_token())
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from tests.e2e import service
 from tests.e2e.browser import launched
-
-HERE = Path(__file__).parent
+from tests.e2e.server import Server, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test here drives the browser, on the session's loop."""
+    """Tests that drive the browser run on its loop, the session's."""
     for item in items:
-        if HERE in item.path.parents:
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
@@ -27,3 +26,10 @@ async def browser() -> AsyncIterator[Browser]:
     """Return the running browser."""
     async with launched() as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Return the server of the small service; every test uses people and cars of its own."""
+    async with running(tmp_path_factory.mktemp("server"), service.document()) as started:
+        yield started

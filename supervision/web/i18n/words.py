@@ -83,6 +83,7 @@ DONE = {
     "returned": N_("Thank you, the booking is ended."),
     "reported": N_("Thank you, we have received your report."),
     "acknowledged": N_("You take care of this alert."),
+    "closed": N_("The alert is closed."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {

@@ -10,6 +10,8 @@ from supervision.web.pages import account, booking, devices, driving, invoices, 
 from supervision.web.visit import Visit
 
 Page = Callable[[Visit], Awaitable[Response]]
+# Everything else wants somebody signed in, before the handler looks at anything.
+PUBLIC = frozenset({"/login", "/preferences", "/offline"})
 ROUTES: tuple[tuple[str, str, Page], ...] = (
     *account.ROUTES,
     *driving.ROUTES,

@@ -47,7 +47,7 @@ async def sign_out(visit: Visit) -> Response:
     await visit.services.accounts.sign_out(token)
     response = visit.see("/login")
     visit.cookies.drop(response, "session")
-    response.headers["Clear-Site-Data"] = '"cache"'
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 

@@ -12,10 +12,19 @@ from supervision.kernel.errors import Refused
 from supervision.kernel.timespan import parse_instant
 from supervision.web import rendering
 from supervision.web.live import Part, stream
-from supervision.web.views.bookings import Found, booking_view, bookings_view, extend_view, find, return_view
+from supervision.web.views.bookings import (
+    Found,
+    booking_view,
+    bookings_view,
+    extend_view,
+    find,
+    problem_view,
+    return_view,
+)
 from supervision.web.visit import PageError, Visit
 
 LONGEST_REASON = 1000
+PROBLEMS = frozenset({"damage", "dirty", "charging", "access", "other"})
 MOST_KM = 2_000_000
 
 
@@ -27,6 +36,41 @@ async def mine(visit: Visit) -> Response:
 async def show(visit: Visit) -> Response:
     """Show one booking."""
     return await _show(visit, await _found(visit), None)
+
+
+async def code_events(visit: Visit) -> Response:
+    """Stream the code: it appears by itself when its time has come."""
+    found = await _found(visit)
+    topics = {f"booking:{found.booking.id}"}
+
+    async def refresh(_touched: frozenset[str]) -> list[Part]:
+        again = await _found(visit)
+        now = visit.services.clock.now()
+        view = await booking_view(visit.services, visit.signed_in, again, now=now, language=visit.language)
+        if view.code is None:
+            return []
+        html = rendering.render_part("booking_parts.html", "code_card", view, language=visit.language)
+        return [Part("code", html)]
+
+    return stream(visit, wanted=topics.__contains__, refresh=refresh)
+
+
+async def problem_form(visit: Visit) -> Response:
+    """Show the form for what is wrong."""
+    return visit.render("problem.html", problem_view(await _found(visit), now=visit.now))
+
+
+async def problem(visit: Visit) -> Response:
+    """Bring the driver's words to the manager's inbox."""
+    found = await _found(visit)
+    form = await visit.form()
+    text = form.get("text", "").strip()[:LONGEST_REASON]
+    if form.get("kind") not in PROBLEMS or not text:
+        raise PageError(404)
+    await visit.services.alerts.report(
+        found.booking, by_person_id=visit.person.id, problem=form["kind"], text=text
+    )
+    return visit.see(f"/bookings/{found.booking.id}", done="reported")
 
 
 async def start(visit: Visit) -> Response:
@@ -137,6 +181,9 @@ def _kilometres(form: Mapping[str, str]) -> int | None:
 ROUTES = (
     ("GET", "/bookings", mine),
     ("GET", "/bookings/{id}", show),
+    ("GET", "/bookings/{id}/events", code_events),
+    ("GET", "/bookings/{id}/problem", problem_form),
+    ("POST", "/bookings/{id}/problem", problem),
     ("POST", "/bookings/{id}/start", start),
     ("POST", "/bookings/{id}/cancel", cancel),
     ("GET", "/bookings/{id}/extend", extend_form),

@@ -24,6 +24,7 @@ from supervision.web.views.supervision import (
 from supervision.web.visit import PageError, Visit
 
 PARTS = "supervision_parts.html"
+LONGEST_ID = 16
 
 
 async def supervision(visit: Visit) -> Response:
@@ -123,14 +124,26 @@ async def station_events(visit: Visit) -> Response:
 
 async def acknowledge(visit: Visit) -> Response:
     """Note who takes care of an alert."""
+    organisation_id, alert_id = await _alert(visit)
+    await visit.services.alerts.acknowledge(organisation_id, alert_id, visit.person.id)
+    return visit.see("/supervision", done="acknowledged")
+
+
+async def close(visit: Visit) -> Response:
+    """End an alert that no event will end."""
+    organisation_id, alert_id = await _alert(visit)
+    await visit.services.alerts.close(organisation_id, alert_id)
+    return visit.see("/supervision", done="closed")
+
+
+async def _alert(visit: Visit) -> tuple[str, int]:
     organisation_id = (await visit.form()).get("organisation", "")
     if not may_supervise(visit.signed_in, organisation_id):
         raise PageError(403)
     text = visit.path["id"]
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) < LONGEST_ID):
         raise PageError(404)
-    await visit.services.alerts.acknowledge(organisation_id, int(text), visit.person.id)
-    return visit.see("/supervision", done="acknowledged")
+    return organisation_id, int(text)
 
 
 async def _station(visit: Visit) -> StationView:
@@ -148,4 +161,5 @@ ROUTES = (
     ("GET", "/stations/{id}", station),
     ("GET", "/stations/{id}/events", station_events),
     ("POST", "/alerts/{id}/acknowledge", acknowledge),
+    ("POST", "/alerts/{id}/close", close),
 )

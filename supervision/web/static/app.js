@@ -5,6 +5,17 @@
   // The saved copy of a booking page (code without network) must not outlive the sign-in on a shared phone.
   const forgetSavedPages = () => "caches" in window && caches.delete("pages");
 
+  // Keep the booking page as it stands: with its code it must be readable where there is no network.
+  const savePage = async () => {
+    if (!document.querySelector("[data-save]") || !("caches" in window) || document.documentElement.hasAttribute("data-offline")) return;
+    try {
+      const answer = await fetch(location.pathname);
+      if (answer.ok && !answer.redirected) await (await caches.open("pages")).put(location.pathname, answer);
+    } catch {
+      // No network now: what was saved before stays.
+    }
+  };
+
   const registerWorker = () => {
     if (!("serviceWorker" in navigator)) return;
     navigator.serviceWorker.register("/sw.js").catch(() => {
@@ -32,6 +43,7 @@
   const wireWhy = () => {
     document.addEventListener("htmx:after:swap", (event) => {
       const target = event.detail && event.detail.ctx && event.detail.ctx.target;
+      if (target && target.id === "code") savePage();
       if (!target || target.id !== "why") return;
       target.focus({ preventScroll: true });
       target.scrollIntoView({ block: "nearest" });
@@ -70,6 +82,7 @@
     form.addEventListener("submit", forgetSavedPages);
   }
   registerWorker();
+  savePage();
   wireMenus();
   wireWhy();
   wireDates();

@@ -1,9 +1,9 @@
-// Rural network: the page of a booking, with its code, stays readable without it. Nothing else private is kept.
+// Rural network: the page of a booking, with its code, stays readable without it. app.js saves that page when it
+// is shown; nothing else private is kept.
 "use strict";
 
 const SHELL = "shell-v1";
 const PAGES = "pages";
-const SAVED_PAGE = /^\/bookings\/[^/]+$/;
 const SHELL_FILES = ["/offline", "/static/app.css", "/static/dark.css", "/static/app.js", "/static/vendor/lucide/sprite.svg"];
 
 self.addEventListener("install", (event) => {
@@ -28,12 +28,7 @@ const savedCopy = async (request) => {
 
 const page = async (request) => {
   try {
-    const answer = await fetch(request);
-    const path = new URL(request.url).pathname;
-    if (answer.ok && !answer.redirected && SAVED_PAGE.test(path)) {
-      await (await caches.open(PAGES)).put(path, answer.clone());
-    }
-    return answer;
+    return await fetch(request);
   } catch {
     return savedCopy(request);
   }

@@ -24,6 +24,7 @@ from supervision.web.views.driver_model import (
     ExtendOption,
     ExtendView,
     PriceLine,
+    ProblemView,
     Refusal,
     ReturnView,
 )
@@ -221,6 +222,16 @@ async def return_view(
         late_cents=sum(line.amount_cents for line in quote.lines if line.code in LATE_LINES) if quote else 0,
         refusal=None if refused is None else Refusal(code=refused.code, params=refused.params),
         support_phone=found.community.support_phone or "",
+        now=now.astimezone(found.community.zone),
+    )
+
+
+def problem_view(found: Found, *, now: datetime) -> ProblemView:
+    """Compose the form for what is wrong."""
+    return ProblemView(
+        booking=summary(found, now),
+        support_phone=found.community.support_phone or "",
+        refusal=None,
         now=now.astimezone(found.community.zone),
     )
 

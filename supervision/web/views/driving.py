@@ -58,7 +58,7 @@ def wish_from(query: Mapping[str, str], community: Community) -> Wish:
     try:
         start = _local(query.get("start_on", ""), query.get("start_time", ""), community)
         end = _local(query.get("end_on", ""), query.get("end_time", ""), community)
-    except ValueError:
+    except (ValueError, OverflowError):
         return replace(base, refused=Refused("bad_time"))
     if end <= start:
         return replace(base, start=start, end=end, refused=Refused("ends_before_start"))

@@ -13,6 +13,8 @@ from supervision.fleet.model import Station, Vehicle
 from supervision.services import Services
 from supervision.store.db import Reader
 
+BRAND = "Autopartage"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -52,3 +54,18 @@ async def community_of(services: Services, organisation_id: str, community_id: s
     if community is None:
         raise LookupError(f"community {community_id} is gone")
     return community
+
+
+async def brand_of(services: Services, identity: Identity) -> str:
+    """The name over the pages: the community's where there is but one, else the organisation's."""
+    organisations = organisations_of(identity.person)
+    if not organisations:
+        return BRAND
+    async with services.db.read(organisations[0]) as reader:
+        organisation = await accounts.organisation(reader, organisations[0])
+        communities = await accounts.communities_of(reader, organisations[0])
+    mine = {role.community_id for role in identity.person.roles}
+    named = [one for one in communities if None in mine or one.id in mine]
+    if len(named) == 1:
+        return named[0].name
+    return organisation.name if organisation else BRAND

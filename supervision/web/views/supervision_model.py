@@ -112,6 +112,11 @@ class Alert:
     organisation: str = ""
 
     @property
+    def can_be_closed(self) -> bool:
+        """Tell whether a person ends it, because no event will."""
+        return bool(self.organisation) and self.code in {"problem", "undelivered", "disobeys"}
+
+    @property
     def can_be_taken(self) -> bool:
         """Tell whether somebody may still say "I take care"; the plan's own warnings are nobody's."""
         return bool(self.organisation) and not self.taken_by
