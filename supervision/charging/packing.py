@@ -355,12 +355,13 @@ def by_priority(moment: _Moment) -> Allocation:
 
 def _full(moment: _Moment, order: Sequence[int]) -> Allocation:
     currents: Allocation = {}
+    free = list(moment.interval.headroom_da)
     for k in order:
         task = moment.instance.tasks[k]
-        free = _free(moment.instance, moment.interval.headroom_da, currents)
-        current = min(task.max_da, *(free[phase] for phase in task.phases))
+        current = min(task.max_da, *[free[phase] for phase in task.phases])
         if current >= task.min_da:
             currents[k] = current
+            _take(free, task, current)
     return currents
 
 
@@ -369,18 +370,25 @@ def side_by_side(moment: _Moment) -> Allocation:
     tasks = moment.instance.tasks
     order = sorted(moment.left, key=lambda k: (moment.slack(k), tasks[k].priority, k))
     currents: Allocation = {}
+    free = list(moment.interval.headroom_da)
     for k in order:
         task = tasks[k]
-        free = _free(moment.instance, moment.interval.headroom_da, currents)
         wanted = min(task.max_da, max(task.min_da, _even_current_da(moment, k)))
-        current = min(wanted, *(free[phase] for phase in task.phases))
+        current = min(wanted, *[free[phase] for phase in task.phases])
         if current >= task.min_da:
             currents[k] = current
+            _take(free, task, current)
     for k in [k for k in order if k in currents]:
-        free = _free(moment.instance, moment.interval.headroom_da, currents)
-        more = min(free[phase] for phase in tasks[k].phases)
-        currents[k] = min(tasks[k].max_da, currents[k] + more)
+        task = tasks[k]
+        more = min(task.max_da - currents[k], *[free[phase] for phase in task.phases])
+        currents[k] += more
+        _take(free, task, more)
     return currents
+
+
+def _take(free: list[int], task: Task, current: int) -> None:
+    for phase in task.phases:
+        free[phase] -= current
 
 
 def _even_current_da(moment: _Moment, k: int) -> int:

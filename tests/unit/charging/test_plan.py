@@ -220,3 +220,21 @@ def test_a_plan_made_later_keeps_what_is_running(solver: SolverName) -> None:
 
 def test_auto_takes_highs_when_it_is_installed() -> None:
     assert solve(problem(window())).solver == "highs"
+
+
+def test_auto_takes_the_fast_planner_for_a_vast_site() -> None:
+    names = [f"c{number}" for number in range(360)]
+    vast = problem(
+        *(
+            window(
+                name, evse_id=name, plugged=("18:00", f"+{6 + number // 60:02}:{number % 60:02}"), need_wh=500
+            )
+            for number, name in enumerate(names)
+        ),
+        cars=[car(name) for name in names],
+        evses=[evse(name) for name in names],
+        limit_a=(500, 500, 500),
+    )
+    plan = solve(vast)
+    assert plan.solver == "greedy"
+    assert {answer.shortfall_wh for answer in plan.windows} == {0}
