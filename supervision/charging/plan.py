@@ -27,8 +27,8 @@ from supervision.charging.packing import Cell
 from supervision.kernel.timespan import from_millis
 
 MOST_COLUMNS = 60_000
-"""Variables up to which the optimum comes in seconds: some 200 cars on one connection. Beyond, greedy gave the
-same shortfall and cost to four digits, ten times faster."""
+"""Variables up to which the optimum comes in seconds: some 200 cars on one connection. Beyond, greedy gave
+the same shortfall and cost to four digits, ten times faster."""
 
 
 def solve(problem: PlanningProblem, *, solver: SolverChoice = "auto") -> ChargingPlan:
