@@ -15,7 +15,7 @@ from supervision.clock import FixedClock
 from supervision.store.db import Database
 from supervision.store.migrate import migrate
 from supervision.store.schema import metadata
-from tests import postgres
+from tests import postgres, serving
 from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -102,3 +102,43 @@ def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     name = server.create()
     yield server.url(name)
     server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def populated_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the world of `tests.serving` as one file, copied for every test."""
+    path = tmp_path_factory.mktemp("world") / "template.db"
+    shutil.copyfile(sqlite_template, path)
+    populate_now(f"sqlite:///{path}")
+    return path
+
+
+def populate_now(url: str) -> None:
+    """Populate from a synchronous fixture."""
+
+    async def work() -> None:
+        clock = FixedClock(NOW)
+        async with Database.open(url, clock=clock) as database:
+            await serving.populate(database, clock)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
+
+
+@pytest.fixture
+async def world(populated_template: Path, tmp_path: Path, clock: FixedClock) -> AsyncIterator[serving.World]:
+    """Return the web application over two organisations, on SQLite."""
+    path = tmp_path / "world.db"
+    shutil.copyfile(populated_template, path)
+    async with serving.open_world(f"sqlite:///{path}", clock, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def postgres_world(
+    postgres_url: str, tmp_path: Path, clock: FixedClock
+) -> AsyncIterator[serving.World]:
+    """Return the same world on PostgreSQL, which refuses text that SQLite takes."""
+    populate_now(postgres_url)
+    async with serving.open_world(postgres_url, clock, tmp_path) as opened:
+        yield opened

@@ -25,6 +25,8 @@ from starlette.types import ASGIApp, Message
 from supervision.accounts.model import Scope
 from supervision.accounts.service import token_hash
 from supervision.app import build_services
+from supervision.billing.providers.payment.offline import OfflinePayments
+from supervision.billing.service import BillingService
 from supervision.clock import FixedClock
 from supervision.importing import import_document
 from supervision.notify.providers import open_providers
@@ -127,6 +129,9 @@ async def populate(db: Database, clock: FixedClock) -> None:
     for prefix in ("", "r-"):
         await import_document(db, clock, json.dumps(document(prefix)))
         await db.write(TESTS, _past_of(prefix))
+        billing = BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock))
+        for n in (1, 2, 3):
+            await billing.invoice_booking(f"{prefix}org", f"{prefix}old{n}", at=NOW)
     await db.write(TESTS, _credentials)
 
 
@@ -160,7 +165,7 @@ def _past_of(p: str) -> Callable[[Tx], Any]:
             await tx.execute(insert(schema.charging_transactions).values(**_charged(mine, point, p, n)))
         await tx.execute(
             insert(schema.alerts).values(
-                **mine, kind="second_socket", subject=f"{p}secret-subject", raised_at=NOW, details={}
+                **mine, station_id=f"{p}st", kind="offline", cause=point, severity="high", opened_at=NOW
             )
         )
 
@@ -187,6 +192,7 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
         "person_id": f"{p}d1",
         "state": "ended" if ended else "open",
         "started_at": started,
+        "started_received_at": started,
         "stopped_at": started + timedelta(hours=1) if ended else None,
         "meter_start_wh": 1000 * n,
         "meter_stop_wh": 1000 * n + 500 if ended else None,
@@ -355,9 +361,7 @@ async def open_world(url: str, clock: FixedClock, data: Path) -> AsyncIterator[W
     settings = Settings(database=url, data=str(data), public_url=SITE)
     async with (
         Database.open(url, clock=clock) as db,
-        open_providers(
-            smtp_url="", mail_from=settings.mail_from, sms_url="", sms_token=""
-        ) as providers,
+        open_providers(smtp_url="", mail_from=settings.mail_from, sms_url="", sms_token="") as providers,
     ):
         services = build_services(settings, clock, db, providers, b"s" * 32)
         routes = [*health_routes(db, lambda: {"ocpp": True, "scheduler": True}), api_mount(services)]

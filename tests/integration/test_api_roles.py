@@ -1,0 +1,282 @@
+"""Every operation of the API, as every kind of caller; a new operation without a case here fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from sqlalchemy import update
+
+from supervision.store.db import Tx
+from supervision.store.schema import people
+from supervision.web.api.openapi import document
+from supervision.web.api.operations import OPERATIONS
+from tests.factories import NOW, TESTS
+from tests.serving import SECRET, World, at
+
+STAFF = {"admin", "manager", "technician"}
+MANAGERS = {"admin", "manager"}
+DRIVERS = {"driver", "other driver", "narrowed"}
+OWN = [*STAFF, *DRIVERS, "accountant"]
+RIVALS = ("rival", "rival driver")
+TIMES = {"start_at": at(0), "end_at": at(2)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request about a thing of organisation org, and who gets what; `foreign` is every rival's answer."""
+
+    path: str
+    allowed: set[str]  # answered with the operation's own status
+    refused: int = 403  # the others of the organisation
+    foreign: int = 404
+    unknown: str = ""  # the same request about something that does not exist
+    body: dict[str, Any] | None = None
+    unknown_body: dict[str, Any] | None = None
+    also: dict[str, int] | None = None
+
+
+def booking(verb: str, body: dict[str, Any] | None = None, **also: int) -> Case:
+    path = "/bookings/b1" + (f"/{verb}" if verb else "")
+    unknown = path.replace("b1", "zz")
+    return Case(path, {"driver", *MANAGERS}, unknown=unknown, body=body, also=also)
+
+
+POINT = {"identity": "NEW-1", "station": "st", "evses": [{"id": 1, "kind": "ac22"}], "security_profile": 0}
+BOOK = {"vehicle": "car-2", "driver": "d1", **TIMES}
+TIMES_QUERY = "&start_at={start_at}&end_at={end_at}".format(
+    **{name: text.replace("+", "%2B") for name, text in TIMES.items()}
+)
+
+CASES: dict[tuple[str, str], Case] = {
+    ("POST", "/charging-stations"): Case(
+        "/charging-stations", MANAGERS, body=POINT, unknown_body=POINT | {"station": "zz"}
+    ),
+    ("GET", "/charging-stations"): Case("/charging-stations", {*OWN}, foreign=200),
+    ("GET", "/charging-stations/{identity}"): Case(
+        "/charging-stations/CP16", STAFF, 404, unknown="/charging-stations/ZZ"
+    ),
+    ("POST", "/charging-stations/{identity}/commands"): Case(
+        "/charging-stations/CP16/commands",
+        STAFF,
+        404,
+        unknown="/charging-stations/ZZ/commands",
+        body={"action": "Reset", "payload": {"type": "Soft"}},
+    ),
+    ("GET", "/charging-stations/{identity}/frames"): Case(
+        "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
+    ),
+    ("GET", "/charging-transactions"): Case(
+        "/charging-transactions?charging_station=CP16", {*OWN}, foreign=200
+    ),
+    ("GET", "/id-tokens"): Case("/id-tokens", {*OWN}, foreign=200),
+    ("POST", "/id-tokens"): Case(
+        "/id-tokens",
+        MANAGERS,
+        foreign=422,
+        body={"token": "D4", "type": "ISO14443", "status": "Accepted", "organisation": "org"},
+        unknown_body={"token": "D4", "type": "ISO14443", "status": "Accepted", "organisation": "zz"},
+        also={"rival driver": 403},
+    ),
+    ("GET", "/vehicles"): Case("/vehicles", {*OWN}, foreign=200),
+    ("GET", "/stations/{id}/charging-plan"): Case(
+        "/stations/st/charging-plan", STAFF, 404, unknown="/stations/zz/charging-plan"
+    ),
+    ("GET", "/availability"): Case(
+        f"/availability?community=com{TIMES_QUERY}",
+        {*OWN},
+        unknown=f"/availability?community=zz{TIMES_QUERY}",
+    ),
+    ("POST", "/bookings"): Case(
+        "/bookings",
+        {"driver", *MANAGERS},
+        body=BOOK,
+        unknown_body=BOOK | {"vehicle": "zz"},
+    ),
+    ("GET", "/bookings"): Case(
+        "/bookings?driver=d1", {"driver", *STAFF}, foreign=200, also={"rival driver": 403}
+    ),
+    ("GET", "/bookings/{id}"): Case("/bookings/b1", {"driver", *STAFF}, unknown="/bookings/zz"),
+    ("POST", "/bookings/{id}/extend"): booking("extend", {"end_at": at(4, day=0)}),
+    ("POST", "/bookings/{id}/shorten"): booking("shorten", {"end_at": at(1, day=0)}),
+    ("POST", "/bookings/{id}/cancel"): booking("cancel"),
+    ("POST", "/bookings/{id}/start"): booking("start"),
+    ("POST", "/bookings/{id}/return"): booking("return", {"exception": "the cable is torn off"}),
+    ("GET", "/invoices"): Case("/invoices?organisation=org", {*OWN}, unknown="/invoices?organisation=zz"),
+    ("GET", "/invoices/{id}"): Case(
+        "/invoices/INVOICE", {"driver", "accountant", *MANAGERS}, 404, unknown="/invoices/zz"
+    ),
+    ("GET", "/invoices/{id}.pdf"): Case(
+        "/invoices/INVOICE.pdf", {"driver", "accountant", *MANAGERS}, 404, unknown="/invoices/zz.pdf"
+    ),
+}
+KEYS = sorted(CASES)
+
+
+def test_C1_every_operation_has_a_case() -> None:
+    assert set(CASES) == {(operation.method, operation.path) for operation in OPERATIONS}
+
+
+async def prepared(world: World, key: tuple[str, str]) -> Case:
+    """Put the clock and the database where the request makes sense; name the invoice."""
+    case = CASES[key]
+    if key[1].endswith(("/start", "/return")):
+        world.clock.advance(minutes=60)
+    if key[1].endswith("/return"):
+        assert (await world.api("driver").post("/bookings/b1/start"))[0] == 200
+    _, invoices = await world.api("manager").get("/invoices")
+    path = case.path.replace("INVOICE", invoices["items"][0]["id"])
+    return Case(**{**vars(case), "path": path})
+
+
+def expected_status(key: tuple[str, str], role: str) -> int:
+    case = CASES[key]
+    operation = next(one for one in OPERATIONS if (one.method, one.path) == key)
+    if role in (case.also or {}):
+        return (case.also or {})[role]
+    if role in RIVALS:
+        return case.foreign
+    return operation.status if role in case.allowed else case.refused
+
+
+EVERYONE = [*OWN, *RIVALS]
+GRANTED = [
+    (key, role) for key in KEYS for role in EVERYONE if key[0] == "POST" and expected_status(key, role) < 300
+]
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key[0] == "GET"], ids=" ".join)
+async def test_C1_each_role_reads_what_it_may_see(world: World, key: tuple[str, str]) -> None:
+    case = await prepared(world, key)
+    for role in EVERYONE:
+        await held(world, key, case, role)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key[0] == "POST"], ids=" ".join)
+async def test_C1_each_role_is_refused_what_it_may_not_do(world: World, key: tuple[str, str]) -> None:
+    case = await prepared(world, key)
+    before = await state_of(world)
+    for role in EVERYONE:
+        if expected_status(key, role) >= 300:
+            await held(world, key, case, role)
+    assert await state_of(world) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "role"), GRANTED, ids=lambda value: value if isinstance(value, str) else " ".join(value)
+)
+async def test_C1_each_role_does_what_it_may_do(world: World, key: tuple[str, str], role: str) -> None:
+    await held(world, key, await prepared(world, key), role)
+
+
+async def held(world: World, key: tuple[str, str], case: Case, role: str) -> None:
+    """Send the case as the role, hold the answer against the expectation, the description and the secrets."""
+    answer = await world.api(role).call(key[0], case.path, json=case.body or {})
+    assert (role, answer.status_code) == (role, expected_status(key, role)), answer.text
+    check_answer(key, answer.status_code, answer.headers["content-type"], answer.content)
+    if role in RIVALS:
+        sent = case.path + json.dumps(case.body)
+        assert not [word for word in OURS if word in answer.text and word.strip('"') not in sent]
+
+
+async def state_of(world: World) -> list[Any]:
+    api = world.api("admin")
+    lists = ("/charging-stations", "/id-tokens", "/bookings?driver=d1", "/bookings?driver=d2", "/invoices")
+    return [await api.get(path) for path in lists]
+
+
+# Words of organisation org that stand in no word of the rival's.
+OURS = ['"CP16"', '"car-1"', '"car-2"', '"d1"', '"b1"', '"org"', '"AA-001-AA"', "d1 secret-name", '"old1"']
+
+
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if CASES[key].unknown or CASES[key].unknown_body], ids=" ".join
+)
+async def test_C1_what_is_foreign_answers_like_what_does_not_exist(
+    world: World, key: tuple[str, str]
+) -> None:
+    case = await prepared(world, key)
+    names = [case.path.split("/")[-1].removesuffix(".pdf"), "CP16", "b1", "st", "com", "car-2", "org"]
+    for role in RIVALS:
+        foreign = await world.api(role).call(key[0], case.path, json=case.body or {})
+        nothing = await world.api(role).call(
+            key[0], case.unknown or case.path, json=case.unknown_body or case.body or {}
+        )
+        assert foreign.status_code == nothing.status_code
+        assert without(foreign.text, names) == without(nothing.text, ["ZZ", "zz"])
+
+
+def without(text: str, names: list[str]) -> str:
+    document = json.loads(text)
+    facts = json.dumps(document["details"]) + document["message"]
+    for name in sorted(names, key=len, reverse=True):
+        for quoted in (f"'{name}'", f'"{name}"', f"({name})", f" {name})"):
+            facts = facts.replace(quoted, "(id)")
+    return f"{document['code']}{facts}"
+
+
+TOKENS = [None, "", "wrong", "revoked", "token-of-admin-and-more", "\xff\xfe", "a b"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+async def test_C1_without_a_valid_token_nothing_is_told(world: World, token: str | None) -> None:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}".encode("latin-1")}
+    for method, path in KEYS:
+        answer = await world.api(None).call(method, CASES[method, path].path, json={}, headers=headers)
+        assert (answer.status_code, answer.json()) == (
+            401,
+            {"code": "unauthenticated", "message": "a valid bearer token is wanted", "details": {}},
+        )
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Token", "bearer", "BEARER"])
+async def test_only_the_bearer_scheme_is_known(world: World, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} token-of-admin"}
+    answer = await world.api(None).call("GET", "/vehicles", headers=headers)
+    assert answer.status_code == (200 if scheme.lower() == "bearer" else 401)
+
+
+async def test_a_disabled_person_has_no_valid_token(world: World) -> None:
+    async def disable(tx: Tx) -> None:
+        await tx.execute(update(people).where(people.c.id == "m1").values(disabled_at=NOW))
+
+    await world.services.db.write(TESTS, disable)
+    assert (await world.api("admin").get("/vehicles"))[0] == 401
+
+
+async def test_no_answer_holds_a_secret(world: World) -> None:
+    api = world.api("admin")
+    for path in ("/charging-stations", "/charging-stations/CP16", "/charging-stations/CP16/frames"):
+        assert SECRET not in (await api.call("GET", path)).text
+
+
+# --- answers against their own description ----------------------------------------------------------
+
+
+def closed(schema: Any) -> Any:
+    """Return the schema with every record closed: a field that is not described fails."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: closed(part) for name, part in schema.items()}
+    return parts | ({"additionalProperties": False} if "properties" in schema else {})
+
+
+DESCRIPTION = document()
+
+
+def check_answer(key: tuple[str, str], status: int, content_type: str, content: bytes) -> None:
+    """Hold an answer against what the OpenAPI document says of it."""
+    method, path = key
+    responses = DESCRIPTION["paths"][path][method.lower()]["responses"]
+    described = responses.get(str(status), responses["default"])["content"]
+    media_type = content_type.partition(";")[0]
+    assert media_type in described
+    if media_type == "application/json":
+        schema = {**described[media_type]["schema"], "components": DESCRIPTION["components"]}
+        jsonschema_rs.validator_for(closed(schema), validate_formats=True).validate(json.loads(content))
