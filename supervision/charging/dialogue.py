@@ -84,6 +84,7 @@ class Dialogue:
 
         async def unit(tx: Tx) -> None:
             await store.teach(tx, self._organisation_id, self._identity, lesson)
+            await store.supersede_waiting(tx, self._organisation_id, self._identity)
             await self._ask_replan(tx, station_id, "capabilities")
 
         await self._db.write(self._organisation_id, unit)

@@ -94,9 +94,8 @@ def compile_plan(
 
     With a `transaction_id` the profile is a TxProfile for it, else a TxDefaultProfile of the EVSE.
     """
-    edges = _edges(periods, until=until, start=_aligned(now), standing_a=outlet.standing_a)
-    edges = _from(edges, now) if not capabilities.absolute else edges
-    kept, valid_until = _shortened(edges, now=now, capabilities=capabilities)
+    edges = _from(_edges(periods, until=until, start=_aligned(now), standing_a=outlet.standing_a), now)
+    kept, valid_until = _shortened(edges, capabilities)
     falls_back = valid_until is not None and capabilities.stack_level > STANDING_LEVEL and until > kept[0].at
     schedule = _schedule(kept, outlet=outlet, capabilities=capabilities)
     if falls_back and capabilities.absolute:
@@ -154,23 +153,21 @@ def _merged(edges: Sequence[Edge]) -> list[Edge]:
 
 
 def _from(edges: Sequence[Edge], now: datetime) -> list[Edge]:
-    """Drop what is past: the step in force at `now` comes first."""
+    """Drop what is past: the step in force at `now` holds from the start of the schedule.
+
+    So a charge that runs on looks the same in every replan of it.
+    """
     later = [edge for edge in edges if edge.at > now]
     in_force = [edge for edge in edges if edge.at <= now][-1]
-    return [in_force, *later]
+    return [Edge(edges[0].at, in_force.current_a), *later]
 
 
-def _shortened(
-    edges: Sequence[Edge], *, now: datetime, capabilities: Capabilities
-) -> tuple[list[Edge], datetime | None]:
+def _shortened(edges: Sequence[Edge], capabilities: Capabilities) -> tuple[list[Edge], datetime | None]:
     """As many steps as the station takes: the first ones exact, then the lowest that is still to come.
 
     The lowest, because the other cars were given what this one is to leave; the next profile comes before.
     """
     most = capabilities.max_periods if capabilities.absolute else 1
-    if len(edges) <= most:
-        return list(edges), None
-    edges = _from(edges, now)
     if len(edges) <= most:
         return list(edges), None
     if most == 1:

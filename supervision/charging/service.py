@@ -178,7 +178,7 @@ class ChargingService:
 
     async def replan(self, request: ReplanRequest) -> ChargingPlan | None:
         """Plan one station now and put the changed profiles in line; None when there is no such station."""
-        organisation_id, now = request.organisation_id, self._clock.now()
+        organisation_id, now = request.organisation_id, _whole_minute(self._clock.now())
         async with self._db.read(organisation_id) as reader:
             site = await load_site(reader, organisation_id, request.station_id, now=now)
             rows = await store.evses_of(reader, organisation_id, request.station_id)
@@ -266,6 +266,11 @@ class ChargingService:
             return await queries.expected_soc(
                 reader, organisation_id, vehicle_ids, now=self._clock.now(), at=at
             )
+
+
+def _whole_minute(now: datetime) -> datetime:
+    """Plans begin on the minute: two of them a moment apart are the same plan."""
+    return now.replace(second=0, microsecond=0)
 
 
 def _is_held(

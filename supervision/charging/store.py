@@ -516,3 +516,17 @@ async def open_charging_transaction_at(
         .order_by(table.c.id.desc())
         .limit(1)
     )
+
+
+async def supersede_waiting(tx: Tx, organisation_id: str, identity: str) -> None:
+    """Drop what waits for a station: it was compiled without knowing what the station can."""
+    table = sent_profiles
+    await tx.execute(
+        update(table)
+        .where(
+            table.c.organisation_id == organisation_id,
+            table.c.charging_station == identity,
+            table.c.state == WAITING,
+        )
+        .values(state=SUPERSEDED)
+    )

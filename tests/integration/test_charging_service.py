@@ -217,9 +217,9 @@ async def test_a_station_away_is_served_when_it_is_back(
     assert station.sent == []
     station.online = True
     await settle(service)
-    # The plan compiled before the station could be asked gave way to one that knows its stack levels.
+    # What was compiled before the station could be asked gave way to what knows its stack levels.
     states = [row["state"] for row in await rows(db, schema.sent_profiles)]
-    assert states == ["accepted", "superseded", "accepted"]
+    assert states == ["superseded", "superseded", "accepted", "accepted"]
 
 
 async def test_a_station_that_refuses_its_own_level_is_steered_at_level_1(

@@ -246,3 +246,11 @@ def _moments(periods: Sequence[Period], steps: Sequence[Step]) -> list[Any]:
 
 def _planned(periods: Sequence[Period], moment: Any) -> float:
     return next((p.current_a for p in periods if p.start <= moment < p.end), 0.0)
+
+
+def test_a_charge_that_runs_on_is_the_same_profile_in_every_replan() -> None:
+    capabilities = Capabilities(version="1.6")
+    first = compiled([period("18:07", "19:00", 32.0)], capabilities=capabilities, now="18:07")
+    later = compiled([period("18:21", "19:00", 32.0)], capabilities=capabilities, now="18:21")
+    assert limits(first)[0] == (0, 32.0)
+    assert same_profile(first.payload, later.payload)
