@@ -58,18 +58,25 @@ class Dialogue:
         self._organisation_id = organisation_id
         self._identity = identity
 
-    async def serve(self) -> None:
-        """Send every profile in line, decreases before increases; ends early when the station goes away."""
+    async def is_known(self) -> bool:
+        """Tell whether the station can be served; one that was not asked yet what it can is asked now."""
         station = await self._station()
         if station is None or station["ocpp"] not in ("1.6", "2.0.1"):
-            return
-        version: Version = station["ocpp"]
-        if not capabilities.is_probed(station["capabilities"] or {}):
-            await self._probe(version, station["station_id"])
-            return  # what waits was compiled without knowing the station: it is planned again
-        for row in await self._in_line():
-            if not await self._send(version, row, station["station_id"]):
-                return
+            return False
+        if capabilities.is_probed(station["capabilities"] or {}):
+            return True
+        await self._probe(station["ocpp"], station["station_id"])
+        return False  # what waits was compiled without knowing the station: it is planned again
+
+    async def send(self, rows: Sequence[Row]) -> bool:
+        """Send these profiles one after the other; False when the station went away meanwhile."""
+        station = await self._station()
+        if station is None:
+            return False
+        for row in rows:
+            if not await self._send(station["ocpp"], row, station["station_id"]):
+                return False
+        return True
 
     async def _station(self) -> Row | None:
         async with self._db.read(self._organisation_id) as reader:
@@ -88,23 +95,6 @@ class Dialogue:
             await self._ask_replan(tx, station_id, "capabilities")
 
         await self._db.write(self._organisation_id, unit)
-
-    async def _in_line(self) -> list[Row]:
-        """Waiting profiles, those that lower a limit first: together the site must never be exceeded."""
-        now, identities = self._clock.now(), [self._identity]
-        async with self._db.read(self._organisation_id) as reader:
-            waiting = await store.profiles_of(
-                reader, self._organisation_id, identities, states=(store.WAITING,)
-            )
-            held = await store.profiles_of(
-                reader, self._organisation_id, identities, states=(store.ACCEPTED,)
-            )
-
-        def rise(row: Row) -> float:
-            others = [other["profile"] for other in held if other["evse_id"] == row["evse_id"]]
-            return _limit_now([row["profile"]], now) - _limit_now(others, now)
-
-        return sorted(waiting, key=lambda row: (rise(row), row["id"]))
 
     async def _send(self, version: Version, row: Row, station_id: str) -> bool:
         """Send one profile; False when the station is gone and the rest can wait."""
@@ -190,14 +180,6 @@ class Dialogue:
         await store.request_replan(
             tx, self._db, self._organisation_id, station_id, reason=reason, now=self._clock.now()
         )
-
-
-def _limit_now(payloads: Sequence[Mapping[str, Any]], now: datetime) -> float:
-    """Current limit now under these profiles; without any, no limit."""
-    profiles = [composite.read_profile(payload) for payload in payloads]
-    context = Context(phases=3, voltage_v=230, charging_since=now)
-    steps = composite.composite(profiles, start=now, duration=timedelta(seconds=1), unit="A", context=context)
-    return composite.UNLIMITED_A if steps[0].limit is None else steps[0].limit
 
 
 def _steps(response: Mapping[str, Any] | None) -> list[Step] | None:

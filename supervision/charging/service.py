@@ -8,11 +8,12 @@ changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from supervision.charging import capabilities, queries, store
+from supervision.charging.composite import read_profile
 from supervision.charging.dialogue import Dialogue, Sender
 from supervision.charging.energy import EnergyLedger
 from supervision.charging.loading import load_site
@@ -22,7 +23,9 @@ from supervision.charging.profile import CompiledProfile, compile_plan, compile_
 from supervision.charging.proof import PowerProof
 from supervision.charging.site import Site, SiteEvse, horizon_of, outlet, question
 from supervision.charging.store import ReplanRequest, Row
+from supervision.charging.turns import Place, Proposal, in_turn
 from supervision.clock import Clock
+from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import (
     BookingCancelled,
@@ -141,25 +144,66 @@ class ChargingService:
             await self._db.write(request.organisation_id, unit)
 
     async def serve_stations(self) -> int:
-        """Send what waits to the stations that are connected; return how many were served."""
+        """Send what waits to the stations that are connected; return how many had something waiting."""
         async with self._db.read(_SWEEP) as reader:
             waiting = await store.stations_to_serve(reader)
+        sites: dict[tuple[str, str], list[str]] = {}
+        for organisation_id, station_id, identity in waiting:
+            sites.setdefault((organisation_id, station_id), []).append(identity)
         turn = asyncio.Semaphore(AT_ONCE)
-
-        async def serve(organisation_id: str, identity: str) -> None:
-            async with turn:
-                await Dialogue(
-                    db=self._db,
-                    clock=self._clock,
-                    commands=self._commands,
-                    organisation_id=organisation_id,
-                    identity=identity,
-                ).serve()
-
         async with asyncio.TaskGroup() as group:
-            for organisation_id, identity in waiting:
-                group.create_task(serve(organisation_id, identity), name=f"profiles {identity}")
+            for (organisation_id, station_id), identities in sites.items():
+                work = self._serve_site(organisation_id, station_id, identities, turn)
+                group.create_task(work, name=f"profiles {station_id}")
         return len(waiting)
+
+    async def _serve_site(
+        self, organisation_id: str, station_id: str, identities: Sequence[str], turn: asyncio.Semaphore
+    ) -> None:
+        """Serve the charging stations of one grid connection in turns: room is made before it is taken."""
+        talking = {
+            identity: Dialogue(
+                db=self._db,
+                clock=self._clock,
+                commands=self._commands,
+                organisation_id=organisation_id,
+                identity=identity,
+            )
+            for identity in identities
+        }
+        known = await _at_once(turn, {name: dialogue.is_known() for name, dialogue in talking.items()})
+        tried: set[int] = set()
+        while True:
+            rows = await self._in_turn(organisation_id, station_id)
+            rows = [row for row in rows if known.get(row["charging_station"]) and row["id"] not in tried]
+            if not rows:
+                return
+            tried |= {row["id"] for row in rows}
+            lots = {name: [row for row in rows if row["charging_station"] == name] for name in talking}
+            sending = {name: talking[name].send(lot) for name, lot in lots.items() if lot}
+            known |= await _at_once(turn, sending)
+
+    async def _in_turn(self, organisation_id: str, station_id: str) -> list[Row]:
+        """Profiles in line that may be sent now, in their order."""
+        now = self._clock.now()
+        async with self._db.read(organisation_id) as reader:
+            station = await fleet.station(reader, organisation_id, station_id)
+            evses = await store.evses_of(reader, organisation_id, station_id)
+            running = await store.open_at(reader, organisation_id, station_id)
+            identities = sorted({evse["charging_station"] for evse in evses})
+            waiting = await store.profiles_of(reader, organisation_id, identities, states=(store.WAITING,))
+            held = await store.profiles_of(reader, organisation_id, identities, states=(store.ACCEPTED,))
+        if station is None:
+            return []
+        order = in_turn(
+            [_proposal(row) for row in waiting],
+            [_place(evse, held, running) for evse in evses],
+            limit_a=station.grid.limit_a,
+            voltage_v=station.grid.voltage_v,
+            now=now,
+        )
+        by_id = {row["id"]: row for row in waiting}
+        return [by_id[row_id] for row_id in order]
 
     async def sweep(self) -> None:
         """Notice what time alone has changed: plans and profiles run out, cars are full, power exceeds."""
@@ -266,6 +310,49 @@ class ChargingService:
             return await queries.expected_soc(
                 reader, organisation_id, vehicle_ids, now=self._clock.now(), at=at
             )
+
+
+async def _at_once(turn: asyncio.Semaphore, work: Mapping[str, Coroutine[Any, Any, bool]]) -> dict[str, bool]:
+    """Do the work of several charging stations side by side, as many as there are turns."""
+
+    async def one(coroutine: Coroutine[Any, Any, bool]) -> bool:
+        async with turn:
+            return await coroutine
+
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            name: group.create_task(one(coroutine), name=f"profiles {name}")
+            for name, coroutine in work.items()
+        }
+    return {name: task.result() for name, task in tasks.items()}
+
+
+def _evse_id(row: Row) -> str:
+    return f"{row['charging_station']}/{row['evse_id']}"
+
+
+def _use(row: Row) -> str:
+    return "standing" if row["charging_plan_id"] is None else "plan"
+
+
+def _proposal(row: Row) -> Proposal:
+    return Proposal(id=row["id"], place=_evse_id(row), use=_use(row), profile=read_profile(row["profile"]))
+
+
+def _place(evse: Row, held: Sequence[Row], running: Mapping[tuple[str, int], Row]) -> Place:
+    """An EVSE counts while a car charges there, and while its station is here and holds a plan to follow.
+
+    A station that is away and idle does not: a dead one would keep its share of the site for ever.
+    """
+    mine = {_use(row): read_profile(row["profile"]) for row in held if _evse_id(row) == _evse_id(evse)}
+    charging = (evse["charging_station"], evse["evse_id"]) in running
+    return Place(
+        id=_evse_id(evse),
+        phases=tuple(evse["phases"]),
+        max_a=evse["max_a"],
+        counts=charging or (evse["online"] and "plan" in mine),
+        held=mine,
+    )
 
 
 def _whole_minute(now: datetime) -> datetime:

@@ -387,17 +387,17 @@ async def profiles_of(
     return sorted(newest.values(), key=lambda row: int(row["id"]))
 
 
-async def stations_to_serve(reader: Reader) -> list[tuple[str, str]]:
-    """(organisation, identity) of connected charging stations with a profile in line; spans tenants."""
+async def stations_to_serve(reader: Reader) -> list[tuple[str, str, str]]:
+    """(organisation, station, identity) of connected stations with a profile in line; spans tenants."""
     table, box = sent_profiles, charging_stations
     rows = await reader.all(
-        select(table.c.organisation_id, table.c.charging_station)
+        select(table.c.organisation_id, box.c.station_id, table.c.charging_station)
         .join(box, box.c.identity == table.c.charging_station)
         .where(table.c.state == WAITING, box.c.connected_at.is_not(None), box.c.disconnected_at.is_(None))
         .distinct()
         .order_by(table.c.charging_station)
     )
-    return [(row["organisation_id"], row["charging_station"]) for row in rows]
+    return [(row["organisation_id"], row["station_id"], row["charging_station"]) for row in rows]
 
 
 async def profiles_to_resend(reader: Reader, now: datetime) -> list[tuple[str, str, int]]:
