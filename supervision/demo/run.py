@@ -31,6 +31,8 @@ SEED = 2026
 AHEAD_DAYS = 3
 PER_DAY = 1.2  # wishes a car and day: busier than the past, so that there is much to see
 DRIVERS_LOOK_S = 60
+# Low enough that the first page already shows cars charging for their next booking.
+FIRST_PERCENT = (24, 35, 28, 55, 45, 20, 60, 31)
 
 
 def run_demo(settings: Settings, *, speed: float) -> int:
@@ -121,7 +123,7 @@ class _Demo:
             await asyncio.get_running_loop().create_future()
 
     async def _fill_batteries(self, street: Street) -> None:
-        levels = {vehicle: self._chance.randint(35, 85) for vehicle, *_ in towns.VEHICLES}
+        levels = {row[0]: level for row, level in zip(towns.VEHICLES, FIRST_PERCENT, strict=True)}
         await street.park_everything(levels)
         for vehicle, level in levels.items():
             await street.services.charging.energy.enter(

@@ -6,6 +6,7 @@ a button for each of these acts. Codes are typed at simulated boxes and cars, ca
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,6 +28,8 @@ VISITOR = towns.DRIVER_IDS[0]
 _LATE_EVERY = 9  # one trip in so many comes back late
 _LATE_BY = timedelta(minutes=35)
 _BADGE = "04A1B2C3"
+_BADGE_TRIES = 5
+_BADGE_WAIT_S = 2.0
 
 
 @dataclass
@@ -101,12 +104,28 @@ class Street:
     # --- the beginning ----------------------------------------------------------------------------------
 
     async def park_everything(self, soc_percent: dict[str, int]) -> None:
-        """Plug every car at its bay; a badge of the service starts the charge."""
+        """Plug every car at its bay, then show the service's badge until every charge has begun."""
+        bays = {}
         for vehicle, _, _, model, _, place, _ in towns.VEHICLES:
             identity, _, number = place.rpartition("/")
-            evse = EvseReference(charging_station=identity, evse_id=int(number))
-            await self.chargers.press(evse, "plug", model, f"soc={soc_percent[vehicle]}")
-            await self.chargers.press(evse, "badge", _BADGE)
+            bays[place] = EvseReference(charging_station=identity, evse_id=int(number))
+            await self.chargers.press(bays[place], "plug", model, f"soc={soc_percent[vehicle]}")
+        for _ in range(_BADGE_TRIES):
+            await asyncio.sleep(_BADGE_WAIT_S)  # a badge shown twice would end the charge it began
+            waiting = [bays[place] for place in await self._idle_places()]
+            if not waiting:
+                return
+            for evse in waiting:
+                await self.chargers.press(evse, "badge", _BADGE)
+
+    async def _idle_places(self) -> list[str]:
+        page = await self.services.directory.stations(towns.ORGANISATION)
+        return [
+            f"{station['identity']}/{evse['id']}"
+            for station in page.items
+            for evse in station["evses"]
+            if evse["charging_transaction"] is None
+        ]
 
     # --- the demo's drivers -----------------------------------------------------------------------------
 
