@@ -179,6 +179,12 @@ def check(stored: Stored, station: Station) -> None:
         assert [name for name in confirmed if frames[name] != 1] == []
 
 
+def check_all(stored: Stored, stations: Sequence[Station]) -> None:
+    """Compare every station."""
+    for station in stations:
+        check(stored, station)
+
+
 async def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(SEED)
     since = SystemClock().now() - timedelta(hours=20)
@@ -202,8 +208,7 @@ async def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, capsys: pytest.C
     stored = Stored(tmp_path / "supervision.db")
     assert stored.rows("PRAGMA integrity_check") == [("ok",)]
     assert stored.rows("PRAGMA foreign_key_check") == []
-    for station in stations:
-        check(stored, station)
+    check_all(stored, stations)
     assert "Traceback" not in prepared.log()
     assert repeated > KILLS / 2, "the kills must have hit messages on their way"
     for planted in PLANTED:
@@ -225,5 +230,4 @@ def assert_found(stored: Stored, planted: str, stations: Sequence[Station]) -> N
     with closing(sqlite3.connect(spoilt.path, isolation_level=None)) as connection:
         assert connection.execute(planted).rowcount > 0
     with pytest.raises(AssertionError):
-        for station in stations:
-            check(spoilt, station)
+        check_all(spoilt, stations)
