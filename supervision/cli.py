@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 from click.shell_completion import get_completion_class
@@ -39,7 +39,7 @@ def _storage(command: F) -> F:
     )(command)
 
 
-def _settings(config: Path | None = None, **given: object) -> Settings:
+def _settings(config: Path | None = None, **given: Any) -> Settings:
     try:
         return load(config=config, **given)
     except (FieldError, OSError, ValueError) as error:
@@ -66,7 +66,7 @@ def main() -> None:
 @click.option("--http", help="HOST:PORT of the web site and the API.", metavar="HOST:PORT")
 @click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
 @click.option("--single-port", is_flag=True, default=None, help="Charging stations use the web address.")
-def serve(config: Path | None, **given: object) -> None:
+def serve(config: Path | None, **given: Any) -> None:
     """Serve until SIGTERM; an empty database is migrated first."""
     from supervision.app import run_server
 
@@ -78,7 +78,7 @@ def serve(config: Path | None, **given: object) -> None:
 @click.option("--speed", default=24.0, show_default=True, help="Demo seconds per second: 24 = a day an hour.")
 @click.option("--http", help="HOST:PORT of the web site.", metavar="HOST:PORT")
 @click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
-def demo(speed: float, **given: object) -> None:
+def demo(speed: float, **given: Any) -> None:
     """Serve five towns with emulated chargers, cars, key boxes and drivers, on fresh data."""
     from supervision.demo import run_demo
 
@@ -87,7 +87,7 @@ def demo(speed: float, **given: object) -> None:
 
 @main.command()
 @_storage
-def migrate(**given: object) -> None:
+def migrate(**given: Any) -> None:
     """Bring the database to the newest schema."""
     from supervision.store import migrate as store_migrate
 
@@ -100,7 +100,7 @@ def migrate(**given: object) -> None:
 @main.command("import")
 @_storage
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-def import_file(file: click.utils.LazyFile, **given: object) -> None:
+def import_file(file: TextIO, **given: Any) -> None:
     """Insert or update what one JSON document says; nothing is half imported."""
     from supervision.app import open_database
     from supervision.importing import import_document
@@ -124,7 +124,7 @@ def token() -> None:
 @_storage
 @click.option("--email", required=True, help="The person the token speaks for.")
 @click.option("--scope", required=True, type=click.Choice(["admin", "manager", "driver"]))
-def token_create(email: str, scope: str, **given: object) -> None:
+def token_create(email: str, scope: str, **given: Any) -> None:
     """Create an API token and print it once, as the last word."""
     from supervision.accounts.model import Scope
     from supervision.accounts.service import AccountsService
@@ -151,7 +151,7 @@ def _pure(name: str, load_run: Callable[[], Callable[[str], str]], text: str) ->
 
 @main.command()
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-def plan(file: click.utils.LazyFile) -> None:
+def plan(file: TextIO) -> None:
     """Read a planning problem (FILE or -), print the charging plan as JSON."""
 
     def run() -> Callable[[str], str]:
@@ -164,7 +164,7 @@ def plan(file: click.utils.LazyFile) -> None:
 
 @main.command()
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-def quote(file: click.utils.LazyFile) -> None:
+def quote(file: TextIO) -> None:
     """Read a tariff and a trip (FILE or -), print priced lines and the total as JSON."""
 
     def run() -> Callable[[str], str]:
@@ -177,7 +177,7 @@ def quote(file: click.utils.LazyFile) -> None:
 
 @main.command()
 @click.argument("file", type=click.File("r", encoding="utf-8"))
-def settle(file: click.utils.LazyFile) -> None:
+def settle(file: TextIO) -> None:
     """Read a group's period (FILE or -), print shares, balances and transfers as JSON."""
 
     def run() -> Callable[[str], str]:
