@@ -30,7 +30,7 @@ class Settings:
     single_port: bool = _option(default=False, text="serve charging stations on the web address, under /ocpp")
     public_url: str = _option("", "address people reach the site at, for links in mails")
     log_level: str = _option("INFO", "DEBUG, INFO, WARNING or ERROR; logs are JSON lines on stderr")
-    smtp_url: str = _option("", "smtp://[user:password@]host[:port] or smtps://...; empty: mails are kept, not sent")
+    smtp_url: str = _option("", "smtp[s]://[user:password@]host[:port]; empty: mails are kept, not sent")
     mail_from: str = _option("autopartage@localhost", "sender of the mails")
     sms_url: str = _option("", "HTTP gateway that takes a JSON POST {to, text}; empty: no SMS")
     sms_token: str = _option("", "bearer token for the SMS gateway")
