@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 from sqlalchemy import insert
@@ -294,7 +295,7 @@ class World:
         self, method: str, role: str | None, path: str, body: bytes, headers: Mapping[str, str]
     ) -> Page:
         cookie = {} if role is None else {"cookie": f"session=session of {role}"}
-        url = httpx2.URL(SITE + path)
+        path, _, query = path.partition("?")
         return await ask(
             self.app,
             {
@@ -303,9 +304,9 @@ class World:
                 "http_version": "1.1",
                 "method": method,
                 "scheme": "http",
-                "path": url.path,
-                "raw_path": url.raw_path.partition(b"?")[0],
-                "query_string": url.query,
+                "path": unquote(path),
+                "raw_path": path.encode(),
+                "query_string": query.encode(),
                 "root_path": "",
                 "headers": [
                     (name.encode(), value.encode("latin-1"))

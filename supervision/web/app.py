@@ -63,6 +63,7 @@ class _Portal:
         async def respond(request: Request) -> Response:
             visit = await visit_of(request, self._services, self._cookies)
             try:
+                visit.check_address()
                 if visit.identity is None and request.url.path not in PUBLIC:
                     raise SignInNeededError  # noqa: TRY301 - one way out for every page
                 if request.method == "POST":

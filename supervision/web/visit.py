@@ -157,7 +157,15 @@ class Visit:
     async def form(self) -> Mapping[str, str]:
         """Text fields of the form; files are left out."""
         data: FormData = await self.request.form(max_files=0, max_fields=50)
-        return {name: value for name, value in data.items() if isinstance(value, str)}
+        fields = {name: value for name, value in data.items() if isinstance(value, str)}
+        if not all(map(_is_storable, fields.values())):
+            raise PageError(400)
+        return fields
+
+    def check_address(self) -> None:
+        """Nothing stands at an address that no database could be asked for."""
+        if not all(map(_is_storable, (*self.path.values(), *self.query.values()))):
+            raise PageError(404)
 
     async def check_form(self) -> None:
         """Refuse a form that is not ours: foreign origin, or not the session's token (ASVS 3.5.1)."""
@@ -218,6 +226,15 @@ class Visit:
         return (
             self.flashes if done is None else (Flash(kind="ok", text=self.words.gettext(done)), *self.flashes)
         )
+
+
+def _is_storable(text: str) -> bool:
+    """No NUL, which PostgreSQL refuses, and no lone surrogate, which is no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 async def visit_of(request: Request, services: Services, cookies: Cookies) -> Visit:

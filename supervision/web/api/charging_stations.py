@@ -37,7 +37,7 @@ async def post_charging_station(call: Call) -> object:
         organisation_id,
         identity=call.body["identity"],
         station_id=call.body["station"],
-        new_evses=[_new_evse(evse) for evse in call.body["evses"]],
+        new_evses=[_new_evse(index, evse) for index, evse in enumerate(call.body["evses"])],
         security_profile=profile,
         password=password,
     )
@@ -174,11 +174,11 @@ def _check_password(profile: int, password: str | None) -> None:
         raise invalid("password", f"{low} to {high} bytes are wanted")
 
 
-def _new_evse(evse: Mapping[str, Any]) -> NewEvse:
+def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
     phase_count, top_a = KINDS[evse["kind"]]
     low, high = float(evse.get("min_a", 6)), float(evse.get("max_a", top_a))
     if low > high:
-        raise invalid("evses", "min_a is above max_a")
+        raise invalid(f"evses.{index}.min_a", "is above max_a")
     phases = evse.get("phases", range(1, phase_count + 1))
     return NewEvse(id=evse["id"], kind=evse["kind"], phases=tuple(phases), max_a=high, min_a=low)
 

@@ -30,9 +30,8 @@ def api_mount(services: Services) -> Mount:
         by_path.setdefault(operation.path, []).append(operation)
     routes = [Route(path, _Resource(operations, services)) for path, operations in by_path.items()]
     described = Route("/openapi.json", _Description())
-    return Mount(
-        "/api", routes=[Mount("/v1", routes=[described, *routes]), Route("/{path:path}", _Nothing())]
-    )
+    nothing = Route("/{path:path}", _Nothing())
+    return Mount("/api", routes=[Mount("/v1", routes=[described, *routes, nothing]), nothing])
 
 
 class _Answering:
