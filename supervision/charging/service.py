@@ -51,6 +51,8 @@ from supervision.store.outbox import Consumer, Delivery
 log = Log("supervision.charging")
 
 PLAN_HOLDS = timedelta(hours=3)
+MEASURED = timedelta(minutes=2)
+"""Meter values up to an instant are here so long after it."""
 AT_ONCE = 32
 """Charging stations talked to at the same time."""
 
@@ -239,7 +241,7 @@ class ChargingService:
             if site is None or asked is None or plan is None:
                 return
             plan_id = await store.add_plan(
-                tx, request, question=asked, plan=plan, valid_until=now + PLAN_HOLDS
+                tx, request, question=asked, plan=plan, valid_until=_holds_until(plan, now)
             )
             for evse, row in zip(site.evses, rows, strict=True):
                 await self._put_in_line(tx, site, evse, row, plan, plan_id, held)
@@ -310,6 +312,15 @@ class ChargingService:
             return await queries.expected_soc(
                 reader, organisation_id, vehicle_ids, now=self._clock.now(), at=at
             )
+
+
+def _holds_until(plan: ChargingPlan, now: datetime) -> datetime:
+    """When to look again: once the next planned charge is over and measured, its car may lack a little.
+
+    Commands take their time, cars take less than they are offered: what is short then is charged in time.
+    """
+    ends = [period.end + MEASURED for answer in plan.windows for period in answer.periods]
+    return min([now + PLAN_HOLDS, *(end for end in ends if end > now)])
 
 
 async def _at_once(turn: asyncio.Semaphore, work: Mapping[str, Coroutine[Any, Any, bool]]) -> dict[str, bool]:

@@ -270,11 +270,16 @@ async def add_plan(
     plan: ChargingPlan,
     valid_until: datetime,
 ) -> int:
-    """Store a plan with the problem it answers; return its id."""
+    """Store a plan with the problem it answers, in place of the earlier ones; return its id."""
+    table, made_at = charging_plans, question.problem.now
+    earlier = and_(
+        table.c.organisation_id == request.organisation_id, table.c.station_id == request.station_id
+    )
+    await tx.execute(update(table).where(earlier, table.c.valid_until > made_at).values(valid_until=made_at))
     statement = insert(charging_plans).values(
         organisation_id=request.organisation_id,
         station_id=request.station_id,
-        made_at=question.problem.now,
+        made_at=made_at,
         valid_until=valid_until,
         reason=request.reason,
         solver=plan.solver,

@@ -414,3 +414,34 @@ async def test_stations_without_a_plan_are_planned_by_the_sweep(
     clock.advance(hours=4)
     await service.sweep()
     assert len(await rows(db, schema.replan_requests)) == 1
+
+
+async def test_a_car_that_got_less_than_planned_is_charged_the_rest_before_its_booking(
+    db: Database, service: ChargingService, clock: FixedClock
+) -> None:
+    await enter(service, 40)
+    await make_booking(db, start_h=4, planned_km=150)
+    charge = await charging(db, meter_last_wh=1_000)
+    await happen(service, booked())
+    await settle(service)
+    answer = await service.station_plan("org", "st")
+    assert not isinstance(answer, Refused)
+    window = answer["plan"]["windows"][0]
+    over = max(datetime.fromisoformat(period["to"]) for period in window["periods"])
+    counted = 1_000 + window["delivered_wh"] - 1_000
+
+    async def measured(tx: Tx) -> None:
+        table = schema.charging_transactions
+        await tx.execute(update(table).where(table.c.id == charge).values(meter_last_wh=counted))
+
+    await db.write(TESTS, measured)
+    clock.set(over + timedelta(minutes=1))
+    await service.sweep()
+    assert await rows(db, schema.replan_requests) == []
+    clock.set(over + timedelta(minutes=2))
+    await service.sweep()
+    await settle(service)
+    again = await service.station_plan("org", "st")
+    assert not isinstance(again, Refused)
+    assert again["needs"][0]["booking_id"] == "b1"
+    assert again["plan"]["windows"][0]["delivered_wh"] >= again["needs"][0]["from_grid_wh"] > 900
