@@ -10,11 +10,11 @@ from typing import Any
 from supervision.accounts.model import CommunityRules, RoleName
 from supervision.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from supervision.billing.tariff import parse_tariff, tariff_document
+from supervision.csms import credentials
+from supervision.csms.kinds import KINDS, MIN_A
 from supervision.kernel.errors import FieldError
 from supervision.kernel.reading import Fields, read_json
 
-KINDS: dict[str, tuple[int, float]] = {"ac7": (1, 32), "ac11": (3, 16), "ac22": (3, 32), "dc11": (3, 16)}
-STATION_PASSWORD_BYTES = (16, 40)  # OCPP 1.6 security whitepaper and 2.0.1, the wider of both
 _SLOTS = 99
 
 
@@ -147,7 +147,7 @@ def _charging_station(item: Fields) -> Entry:
         raise FieldError(item.at("password"), f"missing: security profile {profile} needs one")
     if profile == 0 and password is not None:
         raise FieldError(item.at("password"), "a station of security profile 0 has none")
-    low, high = STATION_PASSWORD_BYTES
+    low, high = credentials.MIN_BYTES, credentials.MAX_BYTES
     if password is not None and not low <= len(password.encode()) <= high:
         raise FieldError(item.at("password"), f"{low} to {high} bytes are wanted")
     entry = Entry(
@@ -169,31 +169,33 @@ def _charging_station(item: Fields) -> Entry:
 
 def _evse(item: Fields) -> dict[str, Any]:
     kind = item.choice("kind", tuple(KINDS))
-    phase_count, top_a = KINDS[kind]
+    usual = KINDS[kind]
     phases = [
         Fields({"p": value}, path).integer("p", at_least=1, at_most=3)
         for value, path in item.sequence("phases")
     ]
     if not phases:
-        phases = list(range(1, phase_count + 1))
+        phases = list(range(1, usual.phase_count + 1))
     if len(set(phases)) != len(phases):
         raise FieldError(item.at("phases"), "a phase appears twice")
     row: dict[str, Any] = {
         "evse_id": item.integer("id", at_least=1, at_most=64),
         "kind": kind,
         "phases": phases,
-        "max_a": float(item.decimal("max_a", at_least=Decimal(6), at_most=Decimal(80)))
-        if item.has("max_a")
-        else top_a,
-        "min_a": float(item.decimal("min_a", at_least=Decimal(6), at_most=Decimal(80)))
-        if item.has("min_a")
-        else 6.0,
+        "max_a": _amperes(item, "max_a", usual.max_a),
+        "min_a": _amperes(item, "min_a", MIN_A),
     }
-    item.ignore("max_a", "min_a")
     item.close()
     if row["min_a"] > row["max_a"]:
         raise FieldError(item.at("min_a"), "is above max_a")
     return row
+
+
+def _amperes(item: Fields, name: str, usual: float | None) -> float:
+    item.ignore(name)
+    if usual is not None and not item.has(name):
+        return usual
+    return float(item.decimal(name, at_least=Decimal(6), at_most=Decimal(80)))
 
 
 def _vehicle(item: Fields) -> Entry:
@@ -205,10 +207,8 @@ def _vehicle(item: Fields) -> Entry:
         "name": item.text("name") if item.has("name") else f"{item.text('model')} {item.text('plate')}",
         "battery_wh": item.integer("battery_wh", at_least=1000, at_most=300_000),
         "phases": item.integer("phases", at_least=1, at_most=3),
-        "max_a": float(item.decimal("max_a", at_least=Decimal(6), at_most=Decimal(80))),
-        "min_a": float(item.decimal("min_a", at_least=Decimal(6), at_most=Decimal(80)))
-        if item.has("min_a")
-        else 6.0,
+        "max_a": _amperes(item, "max_a", None),
+        "min_a": _amperes(item, "min_a", MIN_A),
         "wh_per_km": item.integer("wh_per_km", at_least=20, at_most=1000),
         "efficiency": float(item.decimal("efficiency", at_least=Decimal(0), at_most=Decimal(1)))
         if item.has("efficiency")
@@ -218,7 +218,7 @@ def _vehicle(item: Fields) -> Entry:
         if item.has("key_box_slot")
         else None,
     }
-    item.ignore("evse", "name", "min_a", "efficiency", "tariff", "key_box_slot")
+    item.ignore("evse", "name", "efficiency", "tariff", "key_box_slot")
     if values["tariff_id"]:
         references.append(Reference(item.at("tariff"), "tariffs", values["tariff_id"]))
     if evse:

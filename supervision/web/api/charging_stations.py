@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from supervision.accounts import rules
+from supervision.csms import credentials
 from supervision.csms.directory import NewEvse, Page
+from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
-from supervision.importing.document import KINDS, STATION_PASSWORD_BYTES
 from supervision.kernel.errors import Refused
 from supervision.web.api.operation import Answer, ApiError, Call, Operation, forbidden, invalid
 from supervision.web.api.schemas import (
@@ -165,7 +166,7 @@ def _flag(call: Call, name: str) -> bool | None:
 
 
 def _check_password(profile: int, password: str | None) -> None:
-    low, high = STATION_PASSWORD_BYTES
+    low, high = credentials.MIN_BYTES, credentials.MAX_BYTES
     if profile in (1, 2) and password is None:
         raise invalid("password", f"security profile {profile} needs one")
     if profile == 0 and password is not None:
@@ -175,11 +176,11 @@ def _check_password(profile: int, password: str | None) -> None:
 
 
 def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
-    phase_count, top_a = KINDS[evse["kind"]]
-    low, high = float(evse.get("min_a", 6)), float(evse.get("max_a", top_a))
+    usual = KINDS[evse["kind"]]
+    low, high = float(evse.get("min_a", MIN_A)), float(evse.get("max_a", usual.max_a))
     if low > high:
         raise invalid(f"evses.{index}.min_a", "is above max_a")
-    phases = evse.get("phases", range(1, phase_count + 1))
+    phases = evse.get("phases", range(1, usual.phase_count + 1))
     return NewEvse(id=evse["id"], kind=evse["kind"], phases=tuple(phases), max_a=high, min_a=low)
 
 
