@@ -305,8 +305,7 @@ class _Process:
 
     async def _serve_ocpp(self) -> None:
         if self._ocpp is None:
-            self._ocpp_accepts.set()
-            await self._central.run()
+            await self._central.run(ready=self._ocpp_accepts.set)
         else:
             await self._central.serve(self._ocpp, ready=self._ocpp_accepts.set)
 

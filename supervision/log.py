@@ -90,5 +90,13 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # The libraries' own lines repeat ours, and at INFO the web server would log every poll.
-    for name in ("websockets.server", "uvicorn.access", "apscheduler", "aiosqlite", "sqlalchemy", "alembic"):
+    for name in (
+        "websockets.server",
+        "uvicorn.access",
+        "uvicorn.error",
+        "apscheduler",
+        "aiosqlite",
+        "sqlalchemy",
+        "alembic",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
