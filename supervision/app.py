@@ -219,9 +219,9 @@ async def serve(
     on_ready: Callable[[str, str], Awaitable[None]] | None = None,
 ) -> None:
     """Serve until SIGTERM; `on_ready` is told both addresses once both listeners accept."""
-    with stop_signals() as stop:
-        http = listen("http", settings.http)
-        ocpp = None if settings.single_port else listen("ocpp", settings.ocpp)
+    with stop_signals() as stop, contextlib.ExitStack() as sockets:
+        http = sockets.enter_context(listen("http", settings.http))
+        ocpp = None if settings.single_port else sockets.enter_context(listen("ocpp", settings.ocpp))
         settings = replace(settings, public_url=settings.public_url or f"http://{address_of(http)}")
         secret = load_secret(settings.data_dir)
         async with (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, TypeVar
 
@@ -15,7 +16,10 @@ from click.shell_completion import get_completion_class
 from supervision import __version__
 from supervision.clock import SystemClock
 from supervision.kernel.errors import FieldError, Refused
+from supervision.log import mask
 from supervision.settings import Settings, load
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +31,13 @@ def _fail(message: str) -> NoReturn:
 
 
 def _storage(command: F) -> F:
+    command = click.option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="TOML file with settings.",
+        metavar="FILE",
+        default=None,
+    )(command)
     command = click.option(
         "--data", envvar="SUPERVISION_DATA", help="Data directory.", metavar="DIR", default=None
     )(command)
@@ -40,18 +51,60 @@ def _storage(command: F) -> F:
 
 
 def _settings(config: Path | None = None, **given: Any) -> Settings:
-    try:
-        return load(config=config, **given)
-    except (FieldError, OSError, ValueError) as error:
-        _fail(str(error))
+    with _sentences():
+        settings = load(config=config, **given)
+        _check_place(settings.database)
+        if settings.log_level.upper() not in LEVELS:
+            raise FieldError("log_level", f"expected one of {', '.join(LEVELS)}")
+        return settings
+
+
+def _check_place(database: str) -> None:
+    kind, slashes, path = database.partition(":///")
+    if database and not database.startswith(("sqlite:///", "postgresql://")):
+        raise FieldError("database", "expected sqlite:///PATH or postgresql://...")
+    if kind == "sqlite" and slashes and not Path(path).parent.is_dir():
+        raise FieldError("database", f"there is no directory {Path(path).parent}")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a use case; what it refuses becomes one line on stderr and exit code 1."""
-    try:
+    """Run a use case."""
+    with _sentences():
         return asyncio.run(work)
-    except (FieldError, OSError) as error:
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What is refused, or broken outside the program, becomes one line on stderr and exit code 1."""
+    try:
+        yield
+    except (FieldError, OSError, UnicodeDecodeError) as error:
         _fail(str(error))
+    except Exception as error:
+        if (sentence := _of_database(error)) is None:
+            raise
+        _fail(sentence)
+
+
+def _of_database(error: Exception) -> str | None:
+    """Return what the database said, None when the error is a bug of ours."""
+    from alembic.util import CommandError
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    from supervision.store.db import StoreUnavailableError
+
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    ours = isinstance(error, DBAPIError | ArgumentError | CommandError | StoreUnavailableError)
+    if not ours and not type(error).__module__.startswith("asyncpg"):
+        return None
+    return f"database: {mask(str(driver))}".partition("\n")[0]
+
+
+def _text(file: TextIO) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        _fail(f"{file.name}: not UTF-8 text ({error.reason} at byte {error.start})")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,7 +114,6 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML file.")
 @_storage
 @click.option("--http", help="HOST:PORT of the web site and the API.", metavar="HOST:PORT")
 @click.option("--ocpp", help="HOST:PORT for charging stations.", metavar="HOST:PORT")
@@ -70,7 +122,9 @@ def serve(config: Path | None, **given: Any) -> None:
     """Serve until SIGTERM; an empty database is migrated first."""
     from supervision.app import run_server
 
-    sys.exit(run_server(_settings(config, **given), SystemClock()))
+    settings = _settings(config, **given)
+    with _sentences():
+        sys.exit(run_server(settings, SystemClock()))
 
 
 @main.command()
@@ -92,7 +146,8 @@ def migrate(**given: Any) -> None:
     from supervision.store import migrate as store_migrate
 
     settings = _settings(**given)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with _sentences():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
     _run(store_migrate.migrate(settings.database_url))
     click.echo(f"schema {store_migrate.head()}")
 
@@ -105,7 +160,7 @@ def import_file(file: TextIO, **given: Any) -> None:
     from supervision.app import open_database
     from supervision.importing import import_document
 
-    settings, text = _settings(**given), file.read()
+    settings, text = _settings(**given), _text(file)
 
     async def work() -> None:
         async with open_database(settings, SystemClock()) as db:
@@ -159,7 +214,7 @@ def plan(file: TextIO) -> None:
 
         return run
 
-    _pure("problem", run, file.read())
+    _pure("problem", run, _text(file))
 
 
 @main.command()
@@ -172,7 +227,7 @@ def quote(file: TextIO) -> None:
 
         return run
 
-    _pure("quote", run, file.read())
+    _pure("quote", run, _text(file))
 
 
 @main.command()
@@ -185,7 +240,7 @@ def settle(file: TextIO) -> None:
 
         return run
 
-    _pure("period", run, file.read())
+    _pure("period", run, _text(file))
 
 
 @main.command()

@@ -234,10 +234,11 @@ class CentralSystem:
                 ready()
                 await asyncio.get_running_loop().create_future()
 
-    async def run(self) -> None:
+    async def run(self, *, ready: Callable[[], None]) -> None:
         """What must go on beside any listener: expiring commands, waiting for the database to come back."""
         await self.service.recover()
         self.listening = True
+        ready()
         await self._background()
 
     async def _background(self) -> None:

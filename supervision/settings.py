@@ -59,12 +59,19 @@ def load(
     """
     given: dict[str, object] = {}
     if config is not None:
-        given.update(_checked_names(tomllib.loads(config.read_text(encoding="utf-8")), str(config)))
+        given.update(_checked_names(_read_toml(config), str(config)))
     for name, text in (os.environ if environ is None else environ).items():
         if name.startswith("SUPERVISION_") and name[12:].lower() in _TYPES:
             given[name[12:].lower()] = text
     given.update({name: value for name, value in overrides.items() if value is not None})
     return replace(Settings(), **{name: _cast(name, value) for name, value in given.items()})
+
+
+def _read_toml(config: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FieldError(str(config), f"not TOML: {error}") from None
 
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
