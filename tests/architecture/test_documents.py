@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 
@@ -13,8 +11,6 @@ from supervision.settings import describe
 from tests.architecture.settings_page import page
 from tests.architecture.source import ROOT
 
-VENDORED = [ROOT / "supervision/web/static/vendor", ROOT / "tests/e2e/vendor"]
-
 
 def test_settings_page_is_up_to_date() -> None:
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == page(), "run script/settings-page"
@@ -22,21 +18,6 @@ def test_settings_page_is_up_to_date() -> None:
 
 def test_every_setting_has_a_help_line() -> None:
     assert [name for name, _, text in describe() if len(text) < 15] == []
-
-
-@pytest.mark.parametrize("folder", VENDORED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_vendored_files_are_those_of_the_manifest(folder: Path) -> None:
-    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    listed = {entry["file"]: entry["sha256"] for entry in entries}
-    licences = {entry["licence_file"] for entry in entries}
-    found = {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    }
-    assert {name: digest for name, digest in found.items() if name not in licences} == listed
-    assert licences <= set(found)
-    assert [entry["file"] for entry in entries if not (entry["licence"] and entry["version"])] == []
 
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
