@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from supervision.accounts import store as accounts
@@ -15,10 +15,8 @@ from supervision.kernel.timespan import parse_instant
 from supervision.notify.alerts import Alert as StoredAlert
 from supervision.services import Services
 from supervision.web.views.lanes import why_key
+from supervision.web.views.scene import Scene
 from supervision.web.views.supervision_model import Alert, AlertAction, Severity
-
-if TYPE_CHECKING:
-    from supervision.web.views.supervision import Scene
 
 SEVERITIES: Mapping[str, Severity] = {"high": "high", "medium": "medium"}
 

@@ -36,7 +36,7 @@ def forecast(
     points = [SocPoint(at=now, percent=soc_percent)]
     for at in [*edges, until]:
         here = Timespan(points[-1].at, at)
-        change = sum(rate * here.seconds for span, rate in slopes if span.overlaps(here))
+        change = sum(slope * here.seconds for span, slope in slopes if span.overlaps(here))
         level = min(100.0, max(0.0, points[-1].percent + change))
         points.append(SocPoint(at=at, percent=level))
     return tuple(points)

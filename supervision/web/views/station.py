@@ -7,8 +7,9 @@ from datetime import datetime
 
 from supervision.services import Services
 from supervision.web.views.devices import device_state, find_device, plan_limits_a
+from supervision.web.views.scene import Scene
 from supervision.web.views.station_model import ChargingStationState, PlanLine, StationView
-from supervision.web.views.supervision import Scene, scenes_of, station_card
+from supervision.web.views.supervision import scenes_of, station_card
 
 
 async def station_view(

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from supervision.accounts import store as accounts
 from supervision.accounts.model import Community, Person
-from supervision.booking.model import Booking, BookingStatus, Calendar
+from supervision.booking.model import Booking, BookingStatus
 from supervision.charging import store as charging
 from supervision.csms.history import power_steps
 from supervision.fleet import store as fleet
@@ -21,9 +20,10 @@ from supervision.web import timeline
 from supervision.web.timeline import Axis, PowerStep, SitePower
 from supervision.web.views.alerts import alerts_of
 from supervision.web.views.lanes import VehicleFacts, vehicle_row
-from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.plans import plan_from
 from supervision.web.views.power import Sample, levels, planned_total, total
 from supervision.web.views.revenue import revenue_on
+from supervision.web.views.scene import Scene
 from supervision.web.views.supervision_model import (
     Alert,
     StationCard,
@@ -38,38 +38,6 @@ NARROW_PAST_H, NARROW_FUTURE_H = 3, 9
 BUCKET = timedelta(minutes=10)
 DEPARTURE_WITHIN = timedelta(hours=2)
 RISK_WITHIN = timedelta(hours=12)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """Everything known about one station at one instant."""
-
-    station: Station
-    community: Community
-    vehicles: Sequence[Vehicle]
-    people: Mapping[str, Person]
-    devices: Sequence[Mapping[str, Any]]
-    calendar: Calendar
-    plan: StoredPlan | None
-    profiles: Sequence[Mapping[str, Any]]
-    samples: Mapping[tuple[str, int], Sequence[Sample]]
-    soc: Mapping[str, float]
-    ledger: Mapping[str, Sequence[tuple[datetime, int]]]
-    now: datetime
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The community's clock."""
-        return self.community.zone
-
-    @property
-    def evses(self) -> dict[str, Mapping[str, Any]]:
-        """EVSE documents by ``STATION/EVSE``, with whether their charging station is connected."""
-        return {
-            f"{device['identity']}/{evse['id']}": {**evse, "connected": device["connected"]}
-            for device in self.devices
-            for evse in device["evses"]
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
