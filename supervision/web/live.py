@@ -18,7 +18,7 @@ from supervision.store.changes import Subscription
 from supervision.web.visit import Visit
 
 AT_MOST_EVERY_S = 1.0
-TICK_S = 30.0  # without any change the clock still moves: the line of now, "2 min ago"
+TICK_S = 10.0  # without any change the clock still moves: the line of now, "2 min ago"
 SEND_TIMEOUT_S = 10
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from supervision.web import timeline
 from supervision.web.i18n import LANGUAGES, Translator, translator
+from supervision.web.i18n.bars import booking_text, window_text
 from supervision.web.i18n.words import Words
 
 FOLDER = Path(__file__).parent
@@ -37,6 +38,7 @@ FILTERS = (
 )
 
 
+@cache
 def icon(name: str, *, label: str = "") -> Markup:
     """A lucide icon of the vendored sprite; without a label it is decoration."""
     access = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
@@ -71,13 +73,15 @@ def _globals(words: Translator) -> dict[str, Any]:
         "language": words.language,
         "languages": LANGUAGES,
         "icon": icon,
+        "booking_text": partial(booking_text, words),
+        "window_text": partial(window_text, words),
         "draw_lane": timeline.draw_lane,
         "draw_power": timeline.draw_power,
     }
 
 
 @cache
-def asset_version() -> str:
+def static_version() -> str:
     """Name our own static files by their content, so that browsers may keep them for ever."""
     names = ("app.css", "dark.css", "app.js")
     content = b"".join((FOLDER / "static" / name).read_bytes() for name in names)

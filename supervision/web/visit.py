@@ -189,7 +189,7 @@ class Visit:
             viewer=self._viewer(),
             csrf=self.csrf,
             flashes=self._flashes(),
-            version=rendering.asset_version(),
+            version=rendering.static_version(),
         )
 
     def render(self, template: str, view: object, *, status: int = 200) -> Response:

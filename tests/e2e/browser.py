@@ -87,6 +87,7 @@ async def looking(
         color_scheme=theme,
         locale=options.pop("locale", "fr-FR"),
         timezone_id="Europe/Paris",
+        reduced_motion="reduce",  # a colour on its way to another is no colour to judge
         **options,
     )
     looker = Looker(await context.new_page())

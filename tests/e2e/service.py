@@ -6,7 +6,7 @@ from typing import Any
 
 PASSWORD = "a long passphrase for tests"
 STATION_KEY = "0123456789abcdef0123"
-DRIVERS = ("roux", "morel", "fabre", "petit")
+DRIVERS = ("roux", "morel", "fabre", "petit", "blanc")
 
 
 def document() -> dict[str, Any]:
@@ -31,13 +31,14 @@ def document() -> dict[str, Any]:
             _station("crest", "Crest – Gare", 44.73, 5.02),
         ],
         "charging_stations": [
-            _charging_station("EURRE-1", "eurre", "ac22", evses=3),
+            _charging_station("EURRE-1", "eurre", "ac22", evses=4),
             _charging_station("CREST-1", "crest", "ac11", evses=1),
         ],
         "vehicles": [
             _vehicle("zoe", "EURRE-1/1", "AB-123-CD", "zoe-52"),
             _vehicle("kangoo", "EURRE-1/2", "EF-456-GH", "kangoo"),
             _vehicle("megane", "EURRE-1/3", "QR-345-ST", "megane"),
+            _vehicle("twingo", "EURRE-1/4", "UV-678-WX", "twingo"),
             {**_vehicle("e208", "CREST-1/1", "IJ-789-KL", "e-208"), "station": "crest"},
         ],
         "people": [

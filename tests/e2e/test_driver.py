@@ -25,7 +25,7 @@ async def phone(browser: Browser) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def eurre(server: Server) -> AsyncIterator[Emulator]:
-    async with server.emulator("EURRE-1", ocpp="1.6", kind="ac22", evses=3) as charging_station:
+    async with server.emulator("EURRE-1", ocpp="1.6", kind="ac22", evses=4) as charging_station:
         await charging_station.connected()
         yield charging_station
 

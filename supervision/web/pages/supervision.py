@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
@@ -21,10 +22,12 @@ from supervision.web.views.supervision import (
     supervision_view,
     why_in,
 )
+from supervision.web.views.supervision_model import StationCard
 from supervision.web.visit import PageError, Visit
 
 PARTS = "supervision_parts.html"
 LONGEST_ID = 16
+STALE_AFTER = timedelta(minutes=4)
 
 
 async def supervision(visit: Visit) -> Response:
@@ -61,14 +64,13 @@ class _LivingSupervision:
         return kind in {"alerts", "invoices"} and name in self._visit.supervised
 
     async def refresh(self, touched: frozenset[str]) -> list[Part]:
-        """Draw the touched stations, or every one when only time has passed."""
+        """Draw the touched stations again, and those whose line of now stands still for too long."""
         visit, now = self._visit, self._visit.services.clock.now()
         names = {topic.partition(":")[2] for topic in touched if topic.startswith("station:")}
-        only = frozenset(names) if touched else None
-        fresh = {
-            scene.station.id: scene
-            for scene in await scenes_of(visit.services, visit.supervised, now=now, only=only)
-        }
+        stale = {scene.station.id for scene in self._seen.scenes if now - scene.now > STALE_AFTER}
+        only = frozenset(names | stale)
+        found = await scenes_of(visit.services, visit.supervised, now=now, only=only) if only else []
+        fresh = {scene.station.id: scene for scene in found}
         scenes = tuple(fresh.get(scene.station.id, scene) for scene in self._seen.scenes)
         cards = {**self._seen.cards, **{name: station_card(scene) for name, scene in fresh.items()}}
         alerts, revenue = await alerts_and_revenue(visit.services, visit.supervised, scenes, now=now)
@@ -85,7 +87,7 @@ class _LivingSupervision:
             draw.part("strip", "strip", status_strip(seen)),
             draw.part("alerts", "alerts", seen.alerts, here, visit.csrf),
             draw.part("updated", "updated", here),
-            *(draw.part(f"station-{name}", "station_card", seen.cards[name], here) for name in stations),
+            *(draw.card(seen.cards[name], here) for name in stations),
         ]
 
 
@@ -94,6 +96,10 @@ class _Drawing:
 
     def __init__(self, visit: Visit) -> None:
         self._language = visit.language
+
+    def card(self, card: StationCard, now: datetime) -> Part:
+        """Render one station."""
+        return self.part(f"station-{card.anchor}", "station_card", card, now)
 
     def part(self, element: str, macro: str, *args: object, template: str = PARTS) -> Part:
         """Render one element's content."""
@@ -114,7 +120,7 @@ async def station_events(visit: Visit) -> Response:
         draw = _Drawing(visit)
         template = "station_parts.html"
         return [
-            draw.part(f"station-{view.card.id}", "grid", view, template=template),
+            draw.part(f"station-{view.card.anchor}", "grid", view, template=template),
             draw.part("devices", "devices", view, template=template),
             draw.part("plan", "plan", view, template=template),
         ]

@@ -82,6 +82,13 @@ class StationCard:
         return load_percent(self.power_w, self.power.limit_w)
 
     @property
+    def anchor(self) -> str:
+        """The id as part of an element's id, safe in selectors whatever the operator chose."""
+        return "".join(
+            letter if letter.isascii() and letter.isalnum() else f"_{ord(letter):x}_" for letter in self.id
+        )
+
+    @property
     def headroom_w(self) -> int:
         """What may still be drawn; negative above the limit."""
         return self.power.limit_w - self.power_w

@@ -85,3 +85,8 @@ def test_text_from_people_is_escaped() -> None:
     hostile = shell(path, Viewer(name="<script>x</script>", email="x", manages=False, drives=True))
     text = rendering.render(template, {"shell": hostile, "view": view}, language="en")
     assert "&lt;script&gt;x&lt;/script&gt;" in text
+
+
+def test_htmx_and_its_extension_are_not_deferred() -> None:
+    """A deferred htmx may start before its extension is there; the page then never connects."""
+    assert re.findall(r'<script src="/static/vendor/[^"]+"( defer)?>', page("supervision")) == ["", ""]
