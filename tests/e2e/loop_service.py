@@ -15,7 +15,6 @@ from typing import Any
 import httpx2
 from sqlalchemy import Select
 
-from chargepoint_emulator.battery import VOLTAGE_V
 from chargepoint_emulator.cars import Car
 from chargepoint_emulator.emulator import Emulator
 from chargepoint_emulator.kinds import Kind
@@ -37,6 +36,7 @@ MORNING = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 ORGANISATION, COMMUNITY, STATION = "ccvd", "valdrome", "eurre"
 SITE_A = 20.0
 CAPACITY_WH, WH_PER_KM, EFFICIENCY = 52_000, 165, 0.89
+RESERVE_WH = 7_800
 SECRET = "0123456789abcdef0123"
 PASSWORD = "a long passphrase"
 SMS_TOKEN = "gateway-token"
@@ -154,11 +154,6 @@ class WatchedCar(Car):
             begin_s = self.at.clock.switched_on_s + self.at.station.uptime_s
             self.draws.append(Draw(begin_s, begin_s + seconds, current_a))
         return energy_wh
-
-    def energy_wh(self) -> float:
-        """Return what all the draws can have been at most."""
-        hours = sum((draw.to_s - draw.from_s) * draw.current_a for draw in self.draws) / 3600
-        return hours * VOLTAGE_V * self.model.phases
 
 
 def highest_a(cars: Sequence[WatchedCar]) -> float:
