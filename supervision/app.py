@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from supervision import log as logs
 from supervision.access.authoriser import ChargingAuthoriser
@@ -45,7 +46,7 @@ from supervision.log import Log
 from supervision.notify.alerts import AlertService
 from supervision.notify.providers import Providers, open_providers
 from supervision.notify.service import NotifyService
-from supervision.ocpp_cs import CentralSystem
+from supervision.ocpp_cs import MAX_MESSAGE_BYTES, CentralSystem
 from supervision.scheduler import Scheduler, Step
 from supervision.services import Services
 from supervision.settings import Settings, host_port
@@ -79,6 +80,16 @@ class WebServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone."""
         yield
+
+
+class WebSockets(WebSocketsSansIOProtocol):
+    """Uvicorn's sockets, without the error it logs for every handshake that was refused in good order."""
+
+    async def send(self, message: Any) -> None:
+        """Pass the message on; a refusal that was sent whole completes the handshake."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
 
 def listen(name: str, address: str) -> socket.socket:
@@ -115,8 +126,8 @@ def web_server(app: Any) -> WebServer:
             date_header=True,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
-            ws="websockets-sansio",
-            ws_max_size=256 * 1024,
+            ws=WebSockets,
+            ws_max_size=MAX_MESSAGE_BYTES,
             ws_ping_interval=None,
         )
     )

@@ -40,6 +40,7 @@ PATH = "/ocpp/"
 REALM = 'Basic realm="ocpp", charset="UTF-8"'
 _IDENTITY = re.compile(r"[A-Za-z0-9._~-]{1,48}")
 
+MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + 1024  # a little more, so that the frame's reader can say why
 OPEN_TIMEOUT_S = 10
 WRITE_TIMEOUT_S = 10
 PING_INTERVAL_S = 30
@@ -223,7 +224,7 @@ class CentralSystem:
                 process_request=self._process_request,
                 select_subprotocol=_select_subprotocol,
                 compression=None,
-                max_size=MAX_FRAME_BYTES + 1024,  # a little more, so that the reader below can say why
+                max_size=MAX_MESSAGE_BYTES,
                 max_queue=8,
                 open_timeout=OPEN_TIMEOUT_S,
                 ping_interval=PING_INTERVAL_S,

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -376,3 +378,18 @@ def at(hours: float, day: int = 3) -> str:
     """Return an instant `day` days after the tests' now at 09:00 UTC plus hours, as RFC 3339."""
     moment: datetime = NOW + timedelta(days=day, hours=1 + hours)
     return moment.isoformat()
+
+
+@contextmanager
+def served(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run `supervision serve` as a process of its own on free ports; yields it with its ready line."""
+    command = [sys.executable, "-m", "supervision", "serve", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"]
+    process = subprocess.Popen([*command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.communicate()

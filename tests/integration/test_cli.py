@@ -7,12 +7,8 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx2
@@ -26,7 +22,7 @@ from supervision.cli import main
 from supervision.store.db import driver_url
 from supervision.store.migrate import head
 from supervision.web.api.openapi import document as openapi_document
-from tests.serving import document
+from tests.serving import document, served
 
 
 @pytest.fixture
@@ -298,25 +294,12 @@ def test_a_port_in_use_is_told_in_a_sentence(place: list[str]) -> None:
 # --- the process ------------------------------------------------------------------------------------
 
 
-@contextmanager
-def serving(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run `supervision serve` as a process of its own; yields it with its ready line."""
-    command = [sys.executable, "-m", "supervision", "serve", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"]
-    process = subprocess.Popen([*command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("ports", [(), ("--single-port",)], ids=["two ports", "one port"])
 def test_serve_says_when_it_is_ready_and_stops_when_told(
     place: list[str], ports: tuple[str, ...], number: int
 ) -> None:
-    with serving(*place, *ports) as (process, ready):
+    with served(*place, *ports) as (process, ready):
         assert ready == {"event": "ready", "http": ready["http"], "ocpp": ready["ocpp"]}
         assert ready["ocpp"].endswith("/ocpp")
         for path in ("/healthz", "/readyz", "/metrics", "/api/v1/openapi.json"):
