@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from supervision.clock import FixedClock
 from supervision.store.db import Database
@@ -19,6 +21,11 @@ from tests import postgres, serving
 from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+# No test is timed, and the same examples come every time in CI: a busy machine must not turn a test red.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("suite"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "suite")
 
 
 def migrate_now(url: str) -> None:
