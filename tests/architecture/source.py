@@ -35,6 +35,7 @@ def sources() -> tuple[Source, ...]:
     )
 
 
+@cache
 def words(identifier: str) -> list[str]:
     """Split snake_case and CamelCase into lower-case words."""
     return [word.lower() for word in _WORD.findall(identifier)]

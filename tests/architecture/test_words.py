@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -52,11 +53,14 @@ RULES: dict[str, tuple[tuple[str, ...], Callable[[list[str]], bool], str]] = {
 }
 
 
-def identifiers() -> Iterator[tuple[str, str, str]]:
-    """Yield (file, place, identifier)."""
-    for source in sources():
-        for name, node in [*named(source.tree), *columns(source.tree)]:
-            yield source.path, source.at(node), name
+@cache
+def identifiers() -> tuple[tuple[str, str, str], ...]:
+    """Return (file, place, identifier) of every name given."""
+    return tuple(
+        (source.path, source.at(node), name)
+        for source in sources()
+        for name, node in [*named(source.tree), *columns(source.tree)]
+    )
 
 
 @pytest.mark.parametrize("word", RULES)
