@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from supervision.store.db import driver_url
@@ -36,11 +37,23 @@ async def migrate(url: str) -> None:
         command.upgrade(config, "head")
 
     engine = create_async_engine(driver_url(url))
+    if engine.dialect.name == "sqlite":
+        # Python's driver begins no transaction before DDL: begun by hand, a migration is whole or nothing.
+        event.listen(engine.sync_engine, "connect", _no_begin_of_the_driver)
+        event.listen(engine.sync_engine, "begin", _begin)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(upgrade)
     finally:
         await engine.dispose()
+
+
+def _no_begin_of_the_driver(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 async def current(url: str) -> str | None:
