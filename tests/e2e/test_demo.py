@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from asyncio.subprocess import PIPE
@@ -18,7 +19,8 @@ from supervision.demo import towns
 from tests.e2e.browser import looking
 from tests.e2e.shots import shot
 
-SPEED = 30  # half a minute a second: quick enough to wait, slow enough to type
+# Half a minute a second: quick enough to wait, slow enough to type.
+SPEED = int(os.environ.get("DEMO_SPEED", "30"))
 
 
 @asynccontextmanager
@@ -89,6 +91,12 @@ async def show_charging(page: Page) -> None:
     await expect(page.locator(".timeline.on-wide rect.planned").first).to_be_attached(timeout=90_000)
 
 
+async def afternoon(page: Page) -> None:
+    """For the pictures of the documentation only: let half a day pass, so that there is much to see."""
+    while os.environ.get("SCREENSHOTS") and "à 14:" not in await page.inner_text("#updated"):
+        await page.wait_for_timeout(500)
+
+
 async def test_manager_sees_eight_cars_and_the_page_moves_by_itself(browser: Browser, address: str) -> None:
     async with looking(browser) as looker:
         page = looker.page
@@ -101,6 +109,7 @@ async def test_manager_sees_eight_cars_and_the_page_moves_by_itself(browser: Bro
         assert await page.evaluate("window.untouched")
         assert await looker.faults() == []
         await show_charging(page)
+        await afternoon(page)
         await shot(page, "supervision")
         await looker.resize(1440, "dark")
         await shot(page, "supervision-dark")

@@ -28,7 +28,8 @@ async def test_C24_code_is_shown_without_network_and_forgotten_after_signing_out
         await page.click("text=/Réserver pour/")
         await expect(page.locator("p.code:not(.waiting)")).to_be_visible(timeout=30_000)
         code, path = await page.inner_text("p.code"), await page.evaluate("location.pathname")
-        await page.wait_for_function(f"({SAVED})({path!r})")
+        while not await page.evaluate(SAVED, path):
+            await page.wait_for_timeout(100)
 
         await page.context.set_offline(True)
         await page.goto(f"{server.http}{path}")

@@ -45,6 +45,7 @@
       const target = event.detail && event.detail.ctx && event.detail.ctx.target;
       if (target && target.id === "code") savePage();
       if (!target || target.id !== "why") return;
+      if (event.detail.ctx.sourceElement?.closest("#why")) return; // it refreshed itself: leave the reader alone
       target.focus({ preventScroll: true });
       target.scrollIntoView({ block: "nearest" });
     });

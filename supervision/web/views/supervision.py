@@ -21,7 +21,7 @@ from supervision.web.timeline import Axis, PowerStep, SitePower
 from supervision.web.views.alerts import alerts_of
 from supervision.web.views.lanes import VehicleFacts, vehicle_row
 from supervision.web.views.plans import plan_from
-from supervision.web.views.power import Sample, levels, planned_total, total
+from supervision.web.views.power import IDLE_W, Sample, levels, planned_total, total
 from supervision.web.views.revenue import revenue_on
 from supervision.web.views.scene import Scene
 from supervision.web.views.supervision_model import (
@@ -243,7 +243,7 @@ def status_strip(seen: Overview) -> StatusStrip:
         power_w=sum(power_now(scene) for scene in seen.scenes),
         limit_w=sum(scene.station.grid.limit_w for scene in seen.scenes),
         stations=len(seen.scenes),
-        charging=sum(1 for evse in evses if evse["connected"] and evse["status"] == "Charging"),
+        charging=sum(1 for evse in evses if is_charging(evse)),
         out=len(away),
         late=sum(1 for booking in away if booking.end_at < seen.now),
         departures=sum(1 for booking in bookings if _departs_soon(booking, seen.now)),
@@ -252,6 +252,11 @@ def status_strip(seen: Overview) -> StatusStrip:
         offline=sum(1 for device in devices if not device["connected"]),
         revenue_today_cents=seen.revenue_today_cents,
     )
+
+
+def is_charging(evse: Mapping[str, Any]) -> bool:
+    """Tell whether energy flows; OCPP 2.0.1 only says "Occupied", so the meter decides."""
+    return bool(evse["connected"]) and (evse["status"] == "Charging" or (evse["power_w"] or 0) > IDLE_W)
 
 
 def _departs_soon(booking: Booking, now: datetime) -> bool:

@@ -133,6 +133,7 @@ class Alert:
 class Why:
     """Every number that made a charging window: a plan whose basis is hidden is not believed."""
 
+    key: str
     vehicle: str
     station: str
     start: datetime

@@ -32,7 +32,8 @@ def why_of(
         chosen = min(alive, key=lambda one: one.periods[0].span.start, default=None)
     if chosen is None or not chosen.periods:
         return None
-    return _explained(chosen, vehicles[chosen.car], profiles, station, zone)
+    vehicle = vehicles[chosen.car]
+    return _explained(why_key(vehicle.station_id, chosen), chosen, vehicle, profiles, station, zone)
 
 
 def _is(key: str, window: PlannedWindow) -> bool:
@@ -40,6 +41,7 @@ def _is(key: str, window: PlannedWindow) -> bool:
 
 
 def _explained(
+    key: str,
     window: PlannedWindow,
     vehicle: Vehicle,
     profiles: Sequence[Mapping[str, Any]],
@@ -52,6 +54,7 @@ def _explained(
     state, at = _profile(profiles, window.evse)
     km = need.get("km")
     return Why(
+        key=key,
         vehicle=vehicle.name,
         station=station,
         start=window.periods[0].span.start.astimezone(zone),

@@ -234,6 +234,7 @@ LORIOL = card(
     ),
 )
 WHY = supervision.Why(
+    key="eurre~zoe-1~0",
     vehicle="Zoé bleue",
     station="Eurre – Écosite",
     start=at("11:12"),
