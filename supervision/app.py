@@ -294,6 +294,7 @@ class _Process:
             await on_ready(f"http://{address_of(http)}", f"ws://{address_of(self._ocpp or http)}/ocpp")
             await stop.wait()
             log.info("process.stopping")
+            self._services.db.changes.close()  # live pages end by themselves, else they would hold the server
             web.should_exit = True
             await serving
             for task in others:

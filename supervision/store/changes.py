@@ -13,6 +13,12 @@ class Subscription:
     def __init__(self) -> None:
         self._topics: set[str] = set()
         self._bell = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        """Tell that nothing will come any more: whoever waits gets what there is, perhaps nothing."""
+        self.closed = True
+        self._bell.set()
 
     def add(self, topics: Iterable[str]) -> None:
         """Note topics; a topic noted twice is one."""
@@ -20,16 +26,17 @@ class Subscription:
         self._bell.set()
 
     async def take(self) -> set[str]:
-        """Wait for at least one topic, then return and forget all noted ones."""
+        """Wait for at least one topic, then return and forget all noted ones; none once closed."""
         await self._bell.wait()
-        self._bell.clear()
+        if not self.closed:
+            self._bell.clear()
         taken, self._topics = self._topics, set()
         return taken
 
     async def __aiter__(self) -> AsyncIterator[set[str]]:
-        """Yield sets of topics for ever."""
-        while True:
-            yield await self.take()
+        """Yield sets of topics until the hub closes."""
+        while topics := await self.take():
+            yield topics
 
 
 class Changes:
@@ -37,16 +44,25 @@ class Changes:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self._closed = False
 
     @contextmanager
     def subscribe(self) -> Iterator[Subscription]:
         """Listen for the length of a `with` block."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
+        if self._closed:
+            subscription.close()
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+
+    def close(self) -> None:
+        """End every subscription, also those still to come: the process is stopping."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
 
     def publish(self, topics: Iterable[str]) -> None:
         """Tell every subscriber."""

@@ -49,7 +49,7 @@ async def _events(
     with visit.services.db.changes.subscribe() as subscription:
         while True:
             touched = await _touched(subscription, wanted)
-            if not touched and not await _still_signed_in(visit):
+            if subscription.closed or not (touched or await _still_signed_in(visit)):
                 return
             parts = await refresh(touched)
             if parts:
@@ -61,7 +61,7 @@ async def _touched(subscription: Subscription, wanted: Callable[[str], bool]) ->
     """Wait for topics this page shows; an empty set after a tick without any."""
     with suppress(TimeoutError):
         async with asyncio.timeout(TICK_S):
-            while True:
+            while not subscription.closed:
                 found = frozenset(topic for topic in await subscription.take() if wanted(topic))
                 if found:
                     return found

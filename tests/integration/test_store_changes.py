@@ -56,3 +56,14 @@ async def test_who_left_is_told_nothing() -> None:
 
 def test_nobody_listening_is_no_error() -> None:
     Changes().publish({"x"})
+
+
+async def test_closed_hub_ends_every_stream_also_later_ones() -> None:
+    changes = Changes()
+    with changes.subscribe() as subscription:
+        changes.publish({"x"})
+        changes.close()
+        assert [topics async for topics in subscription] == [{"x"}]
+    with changes.subscribe() as late:
+        assert await late.take() == set()
+        assert late.closed

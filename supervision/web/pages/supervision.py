@@ -14,8 +14,9 @@ from supervision.web.views.station import station_view
 from supervision.web.views.station_model import StationView
 from supervision.web.views.supervision import (
     Overview,
-    alerts_and_revenue,
+    alerts_in,
     overview,
+    revenue_today,
     scenes_of,
     station_card,
     status_strip,
@@ -73,7 +74,10 @@ class _LivingSupervision:
         fresh = {scene.station.id: scene for scene in found}
         scenes = tuple(fresh.get(scene.station.id, scene) for scene in self._seen.scenes)
         cards = {**self._seen.cards, **{name: station_card(scene) for name, scene in fresh.items()}}
-        alerts, revenue = await alerts_and_revenue(visit.services, visit.supervised, scenes, now=now)
+        alerts = await alerts_in(visit.services, visit.supervised, scenes, now=now)
+        revenue = self._seen.revenue_today_cents
+        if not touched or any(topic.startswith("invoices:") for topic in touched):
+            revenue = await revenue_today(visit.services, visit.supervised, scenes, now=now)
         self._seen = replace(
             self._seen, scenes=scenes, cards=cards, alerts=alerts, revenue_today_cents=revenue, now=now
         )

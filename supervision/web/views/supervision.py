@@ -178,28 +178,33 @@ def _facts(
 async def overview(services: Services, organisations: Sequence[str], *, now: datetime) -> Overview:
     """Load the whole page."""
     scenes = tuple(await scenes_of(services, organisations, now=now))
-    alerts, revenue_cents = await alerts_and_revenue(services, organisations, scenes, now=now)
     return Overview(
         scenes=scenes,
-        alerts=alerts,
-        revenue_today_cents=revenue_cents,
+        alerts=await alerts_in(services, organisations, scenes, now=now),
+        revenue_today_cents=await revenue_today(services, organisations, scenes, now=now),
         now=now,
         cards={scene.station.id: station_card(scene) for scene in scenes},
     )
 
 
-async def alerts_and_revenue(
+async def alerts_in(
     services: Services, organisations: Sequence[str], scenes: Sequence[Scene], *, now: datetime
-) -> tuple[tuple[Alert, ...], int]:
-    """Open alerts of every organisation, and what they invoiced today."""
+) -> tuple[Alert, ...]:
+    """Open alerts of every organisation."""
     alerts: list[Alert] = []
-    revenue_cents = 0
     for organisation_id in organisations:
         mine = [scene for scene in scenes if scene.station.organisation_id == organisation_id]
         alerts += await alerts_of(services, organisation_id, mine, now=now)
-        if mine:
-            revenue_cents += await revenue_on(services, organisation_id, mine[0].zone, now=now)
-    return tuple(alerts), revenue_cents
+    return tuple(alerts)
+
+
+async def revenue_today(
+    services: Services, organisations: Sequence[str], scenes: Sequence[Scene], *, now: datetime
+) -> int:
+    """What every organisation with stations invoiced today."""
+    zones = {scene.station.organisation_id: scene.zone for scene in scenes}
+    known = [name for name in organisations if name in zones]
+    return sum([await revenue_on(services, name, zones[name], now=now) for name in known])
 
 
 def supervision_view(seen: Overview, *, why: str) -> SupervisionView:
