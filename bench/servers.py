@@ -9,6 +9,7 @@ import asyncio
 import json
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ocpp.v16 import ChargePoint, call_result
 from ocpp.v16.enums import Action
 from sqlalchemy import insert
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from bench.load import SECRET, identity
@@ -63,7 +65,8 @@ async def stock() -> None:
 
     async def handler(connection: ServerConnection) -> None:
         name = connection.request.path.rpartition("/")[2] if connection.request else ""
-        await StockChargePoint(name, connection).start()
+        with suppress(ConnectionClosed):  # the load ends by dropping its sockets
+            await StockChargePoint(name, connection).start()
 
     await for_ever(handler)
 
@@ -72,9 +75,10 @@ async def echo() -> None:
     """Parse every message and answer it, nothing more."""
 
     async def handler(connection: ServerConnection) -> None:
-        async for text in connection:
-            message = json.loads(text)
-            await connection.send(json.dumps([3, message[1], {}]))
+        with suppress(ConnectionClosed):
+            async for text in connection:
+                message = json.loads(text)
+                await connection.send(json.dumps([3, message[1], {}]))
 
     await for_ever(handler)
 
