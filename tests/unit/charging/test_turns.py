@@ -90,3 +90,26 @@ def test_a_day_ahead_is_enough() -> None:
     beyond = int(timedelta(hours=30).total_seconds())
     places = [place("a", (0, 0)), place("b", (0, 0), (beyond, 20))]
     assert turn([wanted(1, "a", (0, 20))], places) == [1]
+
+
+def test_rise_ahead_waits_for_a_fall_less_than_ten_seconds_before_it() -> None:
+    rise = [wanted(1, "a", (0, 0), (600, 20))]
+    assert turn(rise, [place("a", (0, 0)), place("b", (0, 20), (591, 0))]) == []
+    assert turn(rise, [place("a", (0, 0)), place("b", (0, 20), (590, 0))]) == [1]
+
+
+def test_rise_at_once_waits_for_a_fall_that_a_slow_clock_has_not_seen_yet() -> None:
+    begun = [profile((0, 20), (300, 0)), profile((0, 20), (291, 0)), profile((0, 20), (290, 0))]
+    now = NOW + timedelta(seconds=300)
+    rise = Proposal(id=1, place="a", use="plan", profile=profile((0, 20)))
+    answers = [
+        in_turn(
+            [rise],
+            [place("a", (0, 0)), Place(id="b", phases=(1, 2, 3), max_a=32, counts=True, held={"plan": held})],
+            limit_a=LIMIT_A,
+            voltage_v=230,
+            now=now,
+        )
+        for held in begun
+    ]
+    assert answers == [[], [], [1]]
