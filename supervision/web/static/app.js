@@ -3,14 +3,19 @@
   "use strict";
 
   // The saved copy of a booking page (code without network) must not outlive the sign-in on a shared phone.
-  const forgetSavedPages = () => "caches" in window && caches.delete("pages");
+  // A copy on its way when the sign-out is pressed must not arrive after it.
+  let signingOut = false;
+  const forgetSavedPages = () => {
+    signingOut = true;
+    if ("caches" in window) caches.delete("pages");
+  };
 
   // Keep the booking page as it stands: with its code it must be readable where there is no network.
   const savePage = async () => {
     if (!document.querySelector("[data-save]") || !("caches" in window) || document.documentElement.hasAttribute("data-offline")) return;
     try {
       const answer = await fetch(location.pathname);
-      if (answer.ok && !answer.redirected) await (await caches.open("pages")).put(location.pathname, answer);
+      if (answer.ok && !answer.redirected && !signingOut) await (await caches.open("pages")).put(location.pathname, answer);
     } catch {
       // No network now: what was saved before stays.
     }
@@ -65,7 +70,7 @@
   // The offline page lists the bookings saved by the service worker.
   const listSaved = async () => {
     const list = document.getElementById("saved");
-    if (!list || !("caches" in window)) return;
+    if (!list || !("caches" in window) || !(await caches.has("pages"))) return;
     const cache = await caches.open("pages");
     for (const request of await cache.keys()) {
       const page = new DOMParser().parseFromString(await (await cache.match(request)).text(), "text/html");

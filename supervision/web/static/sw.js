@@ -20,7 +20,7 @@ self.addEventListener("activate", (event) => {
 });
 
 const savedCopy = async (request) => {
-  const saved = await caches.open(PAGES).then((cache) => cache.match(request, { ignoreSearch: true }));
+  const saved = await caches.match(request, { ignoreSearch: true, cacheName: PAGES });
   if (!saved) return (await caches.open(SHELL)).match("/offline");
   const text = (await saved.text()).replace("<html", "<html data-offline");
   return new Response(text, { headers: saved.headers });
