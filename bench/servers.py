@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from bench.load import SECRET, identity
+from supervision.app import spare_the_collector
 from supervision.chance import new_bytes
 from supervision.clock import SystemClock
 from supervision.csms import credentials
@@ -102,6 +103,7 @@ async def durable(stations: int, directory: Path) -> None:
         central = CentralSystem(service, rate_per_s=1e9)
         bound = socket.create_server(("127.0.0.1", 0), backlog=1024)
         port = bound.getsockname()[1]
+        spare_the_collector()
         await central.serve(bound, ready=lambda: announce(port))
 
 

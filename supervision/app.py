@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
@@ -357,9 +358,20 @@ def stop_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def spare_the_collector() -> None:
+    """Look for cycles of garbage seldom, and never among what was imported.
+
+    A frame leaves no cycles; by default the collector took a fifth of the time of a MeterValues message.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def run_to_exit_code(settings: Settings, main: Callable[[], Awaitable[None]]) -> int:
     """Run the process to its end: 0 after a clean stop, 1 after a refusal or a crash of any part."""
     logs.configure(settings.log_level)
+    spare_the_collector()
 
     async def work() -> None:
         await main()

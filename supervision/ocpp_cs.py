@@ -43,6 +43,7 @@ _IDENTITY = re.compile(r"[A-Za-z0-9._~-]{1,48}")
 MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + 1024  # a little more, so that the frame's reader can say why
 OPEN_TIMEOUT_S = 10
 WRITE_TIMEOUT_S = 10
+SHORT_TEXT = 4096  # characters: far below what the transport buffers before it makes a sender wait
 PING_INTERVAL_S = 30
 PING_TIMEOUT_S = 20
 LIVENESS_S = 5  # how long an older socket has to prove that it lives
@@ -111,6 +112,9 @@ class WebsocketsLink:
     async def send(self, text: str) -> None:
         """Send within the write timeout; a station that does not read is as good as gone."""
         try:
+            if len(text) < SHORT_TEXT and not self._socket.transport.get_write_buffer_size():
+                await self._socket.send(text)  # an empty buffer takes it at once
+                return
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await self._socket.send(text)
         except TimeoutError:
@@ -410,7 +414,7 @@ class CentralSystem:
             reply = await self.service.receive(connection, text)
             if reply:
                 await connection.link.send(reply)
-                metrics.FRAMES.labels("out", connection.version.number).inc()
+                metrics.frames("out", connection.version.number).inc()
             if connection.booted:
                 connection.outbound.open()
             if now - minute > 60:  # noqa: PLR2004 - a minute

@@ -173,22 +173,21 @@ async def charging_transaction(reader: Reader, organisation_id: str, row_id: int
 
 async def powers_since(
     reader: Reader, organisation_id: str, charging_station: str, evse_id: int, since: datetime
-) -> list[tuple[datetime, float]]:
+) -> list[tuple[datetime, int]]:
     """Measured total power of an EVSE since an instant, oldest first."""
     table = meter_values
     rows = await reader.all(
-        select(table.c.at, table.c.value_milli)
+        select(table.c.at, table.c.power_w)
         .where(
             table.c.organisation_id == organisation_id,
             table.c.charging_station == charging_station,
             table.c.evse_id == evse_id,
-            table.c.measurand == "Power.Active.Import",
-            table.c.phase == "",
+            table.c.power_w.is_not(None),
             table.c.at >= since,
         )
         .order_by(table.c.at, table.c.id)
     )
-    return [(row["at"], row["value_milli"] / 1000) for row in rows]
+    return [(row["at"], row["power_w"]) for row in rows]
 
 
 # --- requests to plan -------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 MAX_FRAME_BYTES = 64 * 1024
+MAX_UTF8_BYTES = 4  # of one character
 MAX_DEPTH = 32
 MAX_MESSAGE_ID = 36
 UNKNOWN_ID = "-1"  # OCPP-J 2.0.1 part 4, 4.2.3: the id of an answer to an unreadable message
@@ -169,7 +170,7 @@ def _unstorable(value: object) -> bool:
 
 def _decode(text: str) -> object:
     """JSON within bounds, or _UnreadableError with a reason that repeats nothing of the text."""
-    if len(text) > MAX_FRAME_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_FRAME_BYTES:
+    if len(text) * MAX_UTF8_BYTES > MAX_FRAME_BYTES < len(text.encode("utf-8", "surrogatepass")):
         raise _UnreadableError(f"more than {MAX_FRAME_BYTES} bytes")
     if _too_deep(text):
         raise _UnreadableError(f"nested deeper than {MAX_DEPTH}")

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from supervision.csms.model import POWER_IMPORT
 from supervision.kernel.timespan import Timespan
 from supervision.store.db import Reader
 from supervision.store.schema import charging_stations as _stations
@@ -29,7 +28,7 @@ async def power_steps(
     reader: Reader, organisation_id: str, station_id: str, span: Timespan
 ) -> dict[Place, list[PowerStep]]:
     """Return the measured total power of every EVSE at a station during `span`, oldest first."""
-    readings = meter_values
+    values = meter_values
     places = await reader.all(
         select(evses.c.charging_station, evses.c.evse_id)
         .join(_stations, _stations.c.identity == evses.c.charging_station)
@@ -41,19 +40,18 @@ async def power_steps(
     )
     identities = {place["charging_station"] for place in places}
     rows = await reader.all(
-        select(readings.c.charging_station, readings.c.evse_id, readings.c.at, readings.c.value_milli)
+        select(values.c.charging_station, values.c.evse_id, values.c.at, values.c.power_w)
         .where(
-            readings.c.organisation_id == organisation_id,
-            readings.c.charging_station.in_(identities),
-            readings.c.measurand == POWER_IMPORT,
-            readings.c.phase == "",
-            readings.c.at >= span.start,
-            readings.c.at < span.end,
+            values.c.organisation_id == organisation_id,
+            values.c.charging_station.in_(identities),
+            values.c.power_w.is_not(None),
+            values.c.at >= span.start,
+            values.c.at < span.end,
         )
-        .order_by(readings.c.at, readings.c.id)
+        .order_by(values.c.at, values.c.id)
     )
     steps: dict[Place, list[PowerStep]] = defaultdict(list)
     for row in rows:
         place = (row["charging_station"], row["evse_id"])
-        steps[place].append(PowerStep(row["at"], round(row["value_milli"] / 1000)))
+        steps[place].append(PowerStep(row["at"], row["power_w"]))
     return dict(steps)

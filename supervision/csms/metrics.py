@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge
 
 CONNECTED = Gauge("ocpp_connected_stations", "Charging stations with an open websocket")
@@ -12,3 +14,15 @@ VIOLATIONS = Counter("ocpp_violations_total", "Departures from the schemas that 
 MALFORMED = Counter("ocpp_malformed_frames_total", "Frames that could not be read", ["code"])
 UNSOLICITED = Counter("ocpp_unsolicited_answers_total", "Answers nobody waited for")
 COMMANDS = Counter("ocpp_commands_total", "Commands sent to stations by state", ["action", "state"])
+
+
+@cache  # looking a label up costs more than counting, and every frame is counted
+def frames(direction: str, version: str) -> Counter:
+    """Return the counter of frames in one direction ("in" or "out")."""
+    return FRAMES.labels(direction, version)
+
+
+@cache
+def answered(action: str) -> Counter:
+    """Return the counter of answered CALLs of an action we know."""
+    return CALLS.labels(action, "answered")

@@ -107,15 +107,21 @@ class StatusReport:
     at: datetime | None
 
 
-class Reading(NamedTuple):
-    """One sampled value. `unit` is the base unit, `value_milli` thousandths of it."""
+class ReadingKind(NamedTuple):
+    """What is read, in which base unit, where and on which occasion."""
 
     measurand: str
-    value_milli: int
     unit: str
     phase: str = ""
     location: str = OUTLET
     context: str = "Sample.Periodic"
+
+
+class Reading(NamedTuple):
+    """One sampled value: thousandths of the base unit of its kind."""
+
+    kind: ReadingKind
+    value_milli: int
 
 
 class MeterSample(NamedTuple):
@@ -213,9 +219,9 @@ def currents_a(sample: MeterSample) -> tuple[float, float, float] | None:
 
 def soc_percent(sample: MeterSample) -> float | None:
     """State of charge of the vehicle, where the station is told it."""
-    for reading in sample.readings:
-        if reading.measurand == STATE_OF_CHARGE and 0 <= reading.value_milli <= 100_000:  # noqa: PLR2004
-            return reading.value_milli / 1000
+    for kind, milli in sample.readings:
+        if kind.measurand == STATE_OF_CHARGE and 0 <= milli <= 100_000:  # noqa: PLR2004
+            return milli / 1000
     return None
 
 
@@ -227,9 +233,9 @@ def round_milli(value_milli: int) -> int:
 def _by_phase(sample: MeterSample, measurand: str) -> dict[str, int]:
     """Readings at the outlet by phase; "L1-N" counts as "L1"."""
     found: dict[str, int] = {}
-    for reading in sample.readings:
-        if reading.measurand == measurand and reading.location == OUTLET:
-            found[reading.phase.removesuffix("-N")] = reading.value_milli
+    for kind, milli in sample.readings:
+        if kind.measurand == measurand and kind.location == OUTLET:
+            found[kind.phase.removesuffix("-N")] = milli
     return found
 
 

@@ -188,7 +188,7 @@ class CentralService:
 
     async def receive(self, connection: Connection, text: str) -> str | None:
         """Take one text message; return the answer to send, or None."""
-        metrics.FRAMES.labels("in", connection.version.number).inc()
+        metrics.frames("in", connection.version.number).inc()
         frame = read_frame(text, connection.version)
         match frame:
             case Call():
@@ -225,7 +225,7 @@ class CentralService:
             # A bug of ours: the station must not pay for it with its charging transaction.
             log.error("ocpp.handler_failed", exc_info=error, **self._keys(connection, action=call.action))
             return await self._unusable(connection, call, handler, text, type(error).__name__)
-        metrics.CALLS.labels(call.action, "answered").inc()
+        metrics.answered(call.action).inc()
         return answer
 
     async def _run(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str:
@@ -320,7 +320,7 @@ class CentralService:
     async def _transmit(self, connection: Connection, call: QueuedCall) -> None:
         """Journal a CALL of ours, commit, then send it: what was sent is always known afterwards."""
         text = await self.commands.sending(connection, call, self._hot)
-        metrics.FRAMES.labels("out", connection.version.number).inc()
+        metrics.frames("out", connection.version.number).inc()
         await connection.link.send(text)
 
     # --- noticing ---------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def stop(payload: Payload, received_at: datetime) -> TransactionFact:
 def _begin_register(payload: Payload) -> int | None:
     """The register marked Transaction.Begin in transactionData: saves a charge whose start was lost."""
     for sample in wire.samples(payload.get("transactionData")):
-        if any(reading.context == "Transaction.Begin" for reading in sample.readings):
+        if any(kind.context == "Transaction.Begin" for kind, _ in sample.readings):
             return register_wh(sample)
     return None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from supervision.csms.model import ENERGY_REGISTER, OUTLET, PHASES, MeterSample, Reading
+from supervision.csms.model import ENERGY_REGISTER, OUTLET, PHASES, MeterSample, Reading, ReadingKind
 from supervision.kernel.errors import FieldError
 
 # Wire unit -> base unit and factor to it. What is not listed is kept under its own name.
@@ -99,23 +99,22 @@ def _readings(sampled: object) -> Iterable[Reading]:
 
 def _reading(item: Mapping[str, Any]) -> Reading | None:
     """One sampled value with the defaults of the standard: imported energy, Wh, outlet, periodic."""
-    measure = item.get("unitOfMeasure")
-    unit, exponent = (item.get("unit"), 0) if measure is None else _unit_of_measure(measure)
-    phase = item.get("phase", "")
-    kind = _kind(str(item.get("measurand", ENERGY_REGISTER)), str(unit or ""), exponent)
-    if kind is None or (phase and phase not in _PHASE_WORDS):
+    get = item.get
+    measure = get("unitOfMeasure")
+    unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
+    try:
+        kind, factor_milli = _kind(
+            get("measurand", ENERGY_REGISTER),
+            unit,
+            exponent,
+            get("phase"),
+            get("location", OUTLET),
+            get("context", "Sample.Periodic"),
+        )
+    except TypeError:  # a list or an object where a word belongs
         return None
-    milli = _milli(item.get("value"), kind.factor_milli)
-    if milli is None:
-        return None
-    return Reading(
-        kind.measurand,
-        milli,
-        kind.unit,
-        str(phase),
-        str(item.get("location", OUTLET)),
-        str(item.get("context", "Sample.Periodic")),
-    )
+    milli = _milli(get("value"), factor_milli)
+    return None if kind is None or milli is None else Reading(kind, milli)
 
 
 def _unit_of_measure(measure: object) -> tuple[object, int]:
@@ -125,27 +124,25 @@ def _unit_of_measure(measure: object) -> tuple[object, int]:
     return measure.get("unit"), max(-9, min(9, whole(measure, "multiplier") or 0))
 
 
-class _Kind(NamedTuple):
-    """What a value is: its measurand, its base unit, and what turns it into thousandths of that."""
-
-    measurand: str
-    unit: str
-    factor_milli: float
-
-
 @lru_cache(maxsize=1024)
-def _kind(measurand: str, unit: str, exponent: int) -> _Kind | None:
-    """Remembered, because a station says the same few things for years; None for what we cannot use."""
-    measurand = measurand.strip()
-    family = measurand.partition(".")[0]
+def _kind(
+    measurand: object, unit: object, exponent: int, phase: object, location: object, context: object
+) -> tuple[ReadingKind | None, float]:
+    """What a value is and what turns it into thousandths of the base unit; None for what we cannot use.
+
+    Remembered, because a station says the same few things for years.
+    """
+    name = str(measurand).strip()
+    family = name.partition(".")[0]
     expected = _UNIT_OF_MEASURAND.get(family, "")
-    word = unit.strip() or expected
+    word = str(unit or "").strip() or expected
     base, factor = _UNITS.get(word, (word[:20], 1))
-    if family not in _MEASURANDS:
-        return None
+    if family not in _MEASURANDS or (phase and phase not in _PHASE_WORDS):
+        return None, 0.0
     if family in {"Energy", "Power"} and base not in {expected, "varh", "var", "VA"}:
-        return None  # energy in an unknown unit is no energy
-    return _Kind(measurand[:60], base, factor * 1000 * 10.0**exponent)
+        return None, 0.0  # energy in an unknown unit is no energy
+    kind = ReadingKind(name[:60], base, str(phase or ""), str(location), str(context))
+    return kind, factor * 1000 * 10.0**exponent
 
 
 def _milli(value: object, factor_milli: float) -> int | None:

@@ -8,10 +8,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def to_utc(instant: datetime) -> datetime:
     """Return the same instant in UTC; a naive datetime is a bug and raises ValueError."""
+    if instant.tzinfo is UTC:
+        return instant
     if instant.tzinfo is None:
         raise ValueError("a naive datetime has no place here")
     return instant.astimezone(UTC)
@@ -31,7 +34,7 @@ def format_instant(instant: datetime) -> str:
 
 def to_millis(instant: datetime) -> int:
     """Milliseconds since 1970, exact (no float on the way)."""
-    return (to_utc(instant) - EPOCH) // timedelta(milliseconds=1)
+    return (to_utc(instant) - EPOCH) // MILLISECOND
 
 
 def from_millis(millis: int) -> datetime:

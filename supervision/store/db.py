@@ -235,8 +235,7 @@ class Database:
         if self._closed:
             raise StoreUnavailableError("the database is closed")
         self._queue.put_nowait(pending)
-        # Shielded: the caller may be cancelled, its work is committed or not all the same.
-        await asyncio.shield(pending.done)
+        await pending.done  # the caller may be cancelled: its work is committed or not all the same
 
     async def _write_loop(self) -> None:
         stopping = False
@@ -264,9 +263,7 @@ class Database:
                 "store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group)
             )
             for pending in group:
-                if not pending.done.done():
-                    pending.done.set_exception(StoreUnavailableError(str(broken)))
-                    pending.done.exception()  # a caller that went away leaves nothing to warn about
+                _fail(pending.done, StoreUnavailableError(str(broken)))
             return
         self._answer(group)
 
@@ -275,10 +272,10 @@ class Database:
         ring = False
         for pending in group:
             if pending.error is not None:
-                pending.done.set_exception(pending.error)
-                pending.done.exception()
+                _fail(pending.done, pending.error)
                 continue
-            pending.done.set_result(pending.result)
+            if not pending.done.done():
+                pending.done.set_result(pending.result)
             topics |= pending.topics
             ring = ring or bool(pending.events)
         if topics:
@@ -353,6 +350,13 @@ class Database:
             )
             for happened in events
         ]
+
+
+def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
+    """Tell the caller, unless it went away meanwhile."""
+    if not done.done():
+        done.set_exception(error)
+        done.exception()  # a caller that goes away now leaves nothing to warn about
 
 
 @asynccontextmanager

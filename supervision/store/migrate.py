@@ -28,13 +28,13 @@ def head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
-async def migrate(url: str) -> None:
-    """Upgrade to the newest revision; does nothing when already there."""
+async def migrate(url: str, *, to: str = "head") -> None:
+    """Upgrade to a revision, the newest by default; does nothing when already there."""
 
     def upgrade(connection: Connection) -> None:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
     engine = create_async_engine(driver_url(url))
     if engine.dialect.name == "sqlite":

@@ -387,7 +387,7 @@ charging_transaction_events = Table(
 )
 
 meter_values = Table(
-    "meter_values",
+    "meter_values",  # one row for all that a meter said at one instant
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     _tenant(),
@@ -396,16 +396,13 @@ meter_values = Table(
     Column("charging_transaction_id", BigInteger),
     Column("at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("measurand", String, nullable=False),
-    Column("phase", String, nullable=False, default=""),
-    Column("location", String, nullable=False, default=""),
-    Column("context", String, nullable=False, default=""),
-    Column("unit", String, nullable=False),  # Wh, W, A, V, Percent, ...
-    Column("value_milli", BigInteger, nullable=False),  # thousandths of the unit, exact
-    UniqueConstraint(
-        "charging_station", "evse_id", "at", "measurand", "phase", "location", "context", "value_milli"
-    ),
-    Index(None, "organisation_id", "at"),
+    Column("power_w", Integer),  # imported, all phases
+    Column("register_wh", BigInteger),  # imported energy at the outlet
+    Column(
+        "readings", JSON, nullable=False
+    ),  # [[measurand, thousandths, unit, phase, location, context], ...]
+    Column("digest", BigInteger, nullable=False),  # of the readings: a repeated message is the same row
+    UniqueConstraint("charging_station", "at", "evse_id", "digest"),
     sqlite_autoincrement=True,
 )
 

@@ -322,9 +322,9 @@ async def measured(db: Database, minutes: list[int], power_w: int) -> None:
                     evse_id=1,
                     at=at,
                     received_at=at,
-                    measurand="Power.Active.Import",
-                    unit="W",
-                    value_milli=power_w * 1000,
+                    power_w=power_w,
+                    readings=[],
+                    digest=0,
                 )
             )
 

@@ -10,14 +10,17 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from supervision.clock import FixedClock
+from supervision.csms.model import Reading, ReadingKind
+from supervision.csms.store import digest, encode_readings
+from supervision.kernel.timespan import to_millis
 from supervision.store import migrate as migrations
-from supervision.store.db import Database, driver_url
+from supervision.store.db import Database, Tx, driver_url
 from supervision.store.migrate import current, head, migrate
-from supervision.store.schema import metadata, vehicles
+from supervision.store.schema import metadata, meter_values, vehicles
 from tests import factories
 from tests.factories import TESTS
 
@@ -85,6 +88,75 @@ async def test_interrupted_migration_leaves_nothing(bare_database_url: str, monk
             await migrate(bare_database_url)
     await migrate(bare_database_url)
     assert await differences_in(bare_database_url) == []
+
+
+OLD_READINGS = (
+    # station, EVSE, at, received, charging transaction, measurand, phase, unit, thousandths
+    ("A", 1, 1000, 1500, 7, "Energy.Active.Import.Register", "", "Wh", 3_500_400),
+    ("A", 1, 1000, 1500, 7, "Power.Active.Import", "", "W", 7_359_500),
+    ("A", 1, 1000, 1500, 7, "Voltage", "L1-N", "V", 231_400),
+    ("A", 1, 2000, 2500, 7, "Current.Import", "L1", "A", 16_000),
+    ("A", 2, 1000, 1500, None, "Power.Active.Import", "", "W", 0),
+    ("B", 1, 1000, 1500, None, "SoC", "", "Percent", 80_500),
+)
+INSERT_OLD = """
+INSERT INTO meter_values
+    (organisation_id, charging_station, evse_id, at, received_at, charging_transaction_id,
+     measurand, phase, unit, value_milli, location, context)
+VALUES
+    ('org', :station, :evse, :at, :received, :tx,
+     :measurand, :phase, :unit, :milli, 'Outlet', 'Sample.Periodic')
+"""
+OLD_FIELDS = ("station", "evse", "at", "received", "tx", "measurand", "phase", "unit", "milli")
+
+
+async def test_single_readings_become_one_row_an_instant(bare_database_url: str, clock: FixedClock) -> None:
+    await migrate(bare_database_url, to="0001")
+    async with Database.open(bare_database_url, clock=clock) as db:
+        await db.write(TESTS, factories.organisation)
+
+        async def old(tx: Tx) -> None:
+            await tx.execute(
+                text(INSERT_OLD), [dict(zip(OLD_FIELDS, row, strict=True)) for row in OLD_READINGS]
+            )
+
+        await db.write(TESTS, old)
+    await migrate(bare_database_url)
+    async with Database.open(bare_database_url, clock=clock) as db, db.read(TESTS) as reader:
+        rows = await reader.all(select(meter_values).order_by(meter_values.c.id))
+    assert [
+        (row["charging_station"], row["evse_id"], to_millis(row["at"]), to_millis(row["received_at"]))
+        for row in rows
+    ] == [("A", 1, 1000, 1500), ("A", 2, 1000, 1500), ("A", 1, 2000, 2500), ("B", 1, 1000, 1500)]
+    assert [(row["charging_transaction_id"], row["register_wh"], row["power_w"]) for row in rows] == [
+        (7, 3500, 7360),
+        (None, None, 0),
+        (7, None, None),
+        (None, None, None),
+    ]
+    assert rows[0]["readings"] == [
+        ["Energy.Active.Import.Register", 3_500_400, "Wh", "", "Outlet", "Sample.Periodic"],
+        ["Power.Active.Import", 7_359_500, "W", "", "Outlet", "Sample.Periodic"],
+        ["Voltage", 231_400, "V", "L1-N", "Outlet", "Sample.Periodic"],
+    ]
+
+
+async def test_carried_over_sample_is_the_one_its_station_sends_again(
+    bare_database_url: str, clock: FixedClock
+) -> None:
+    kind = ReadingKind("SoC", "Percent")
+    readings = encode_readings([Reading(kind, 80_500)])
+    await migrate(bare_database_url, to="0001")
+    async with Database.open(bare_database_url, clock=clock) as db:
+        await db.write(TESTS, factories.organisation)
+
+        async def old(tx: Tx) -> None:
+            await tx.execute(text(INSERT_OLD), [dict(zip(OLD_FIELDS, OLD_READINGS[-1], strict=True))])
+
+        await db.write(TESTS, old)
+    await migrate(bare_database_url)
+    async with Database.open(bare_database_url, clock=clock) as db, db.read(TESTS) as reader:
+        assert await reader.scalar(select(meter_values.c.digest)) == digest(readings)
 
 
 async def test_sqlite_commits_are_as_durable_as_promised(sqlite_db: Database, sqlite_url: str) -> None:

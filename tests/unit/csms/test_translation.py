@@ -17,6 +17,7 @@ from supervision.csms.model import (
     MeterSample,
     Phase,
     Reading,
+    ReadingKind,
     StatusReport,
     TransactionFact,
     currents_a,
@@ -101,7 +102,7 @@ def test_a_station_time_in_the_future_or_before_2015_is_not_trusted() -> None:
 
 def test_a_bare_value_is_imported_energy_in_wh_at_the_outlet() -> None:
     assert sample({"value": "3500"}).readings == (
-        Reading(measurand="Energy.Active.Import.Register", value_milli=3_500_000, unit="Wh"),
+        Reading(ReadingKind("Energy.Active.Import.Register", "Wh"), value_milli=3_500_000),
     )
 
 
