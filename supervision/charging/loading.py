@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from supervision.accounts import store as accounts
+from supervision.accounts.model import Community
 from supervision.booking import store as bookings
 from supervision.booking.model import HOLDING, Booking, BookingStatus
 from supervision.charging import capabilities, store
@@ -35,8 +36,12 @@ async def load_site(reader: Reader, organisation_id: str, station_id: str, *, no
         voltage_v=station.grid.voltage_v,
         prices=price_steps(station.electricity_prices, zone=community.zone, span=span) if community else (),
         evses=tuple(_evse(row, running) for row in rows),
-        cars=await _cars(reader, station, rows, running, span),
+        cars=await _cars(reader, station, rows, running, span, early=_code_opens_early(community)),
     )
+
+
+def _code_opens_early(community: Community | None) -> timedelta:
+    return timedelta(minutes=community.rules.code_early_min if community else 0)
 
 
 def _evse(row: Row, running: Mapping[tuple[str, int], Row]) -> SiteEvse:
@@ -58,6 +63,8 @@ async def _cars(
     rows: Sequence[Row],
     running: Mapping[tuple[str, int], Row],
     span: Timespan,
+    *,
+    early: timedelta,
 ) -> tuple[SiteCar, ...]:
     calendar = await bookings.station_calendar(reader, station.organisation_id, station.id, span)
     here = {(row["charging_station"], row["evse_id"]): row for row in rows}
@@ -79,7 +86,7 @@ async def _cars(
                 min_a=vehicle.min_a,
                 battery=battery_of(vehicle),
                 state=state,
-                bookings=tuple(_booking(booking) for booking in mine),
+                bookings=tuple(_booking(booking, early) for booking in mine),
             )
         )
     return tuple(found)
@@ -89,9 +96,10 @@ def _place(vehicle: Vehicle) -> tuple[str, int]:
     return (vehicle.evse.charging_station, vehicle.evse.evse_id) if vehicle.evse else ("", 0)
 
 
-def _booking(booking: Booking) -> SiteBooking:
+def _booking(booking: Booking, early: timedelta) -> SiteBooking:
     return SiteBooking(
         id=booking.id,
+        ready_at=booking.start_at - early,
         start=booking.start_at,
         end=booking.end_at,
         km=booking.planned_km,

@@ -43,12 +43,16 @@ class NeedPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class UpcomingBooking:
-    """A future hold on the car; `km` as the driver announced, None when unknown."""
+    """A future hold on the car; `km` as the driver announced, None when unknown.
+
+    The driver may have the key from `ready_at` on, at the latest from `start`.
+    """
 
     id: str
     start: datetime
     end: datetime
     km: float | None = None
+    ready_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +130,8 @@ def needs(
     stays = _with_later_needs(car, _stays(car, bookings, horizon, rules), rules)
     found: list[ChargingNeed] = []
     state = car.state
-    for stay in stays:
+    for whole in stays:
+        stay = _ready_early(car, whole, state)
         if stay.hours > 0:
             found.extend(_windows(car, stay, state, rules))
             state = _after_charging(car, stay, state, stay.wanted_wh)
@@ -178,6 +183,16 @@ def _with_later_needs(car: PluggedCar, stays: Sequence[_Stay], rules: NeedPolicy
         if carried > answer[j].wanted_wh:
             answer[j] = replace(answer[j], wanted_wh=carried, why="later_booking")
     return answer
+
+
+def _ready_early(car: PluggedCar, stay: _Stay, state: EnergyState) -> _Stay:
+    """Be done when the key can be had, where the pause is long enough for that; else when the trip starts."""
+    ready_at = stay.booking.ready_at if stay.booking is not None else None
+    if ready_at is None or ready_at <= stay.start:
+        return stay
+    early = replace(stay, end=ready_at)
+    missing_wh = stay.wanted_wh - state.stored_wh
+    return early if missing_wh <= car.full_power_w * early.hours * car.battery.efficiency else stay
 
 
 def _windows(car: PluggedCar, stay: _Stay, state: EnergyState, rules: NeedPolicy) -> list[ChargingNeed]:

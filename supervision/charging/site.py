@@ -47,9 +47,10 @@ class SiteEvse:
 
 @dataclass(frozen=True, kw_only=True)
 class SiteBooking:
-    """A hold on a car that is not over; `away` once the driver has taken it."""
+    """A hold on a car that is not over; `away` once the driver has taken it, possible from `ready_at` on."""
 
     id: str
+    ready_at: datetime
     start: datetime
     end: datetime
     km: float | None
@@ -191,7 +192,13 @@ def _ahead(car: SiteCar, now: datetime) -> list[UpcomingBooking]:
     """Bookings still to start; who is late to come is expected soon, and the car charges until then."""
     soon = now + STARTING_SOON
     return [
-        UpcomingBooking(id=b.id, start=min(soon, b.end) if b.start < now else b.start, end=b.end, km=b.km)
+        UpcomingBooking(
+            id=b.id,
+            ready_at=b.ready_at,
+            start=min(soon, b.end) if b.start < now else b.start,
+            end=b.end,
+            km=b.km,
+        )
         for b in car.bookings
         if not b.away and b.end > now
     ]

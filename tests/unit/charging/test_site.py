@@ -57,8 +57,12 @@ def site(*cars: SiteCar, evses: tuple[SiteEvse, ...] = (evse(),), limit_a: float
     return Site(limit_a=(limit_a,) * 3, voltage_v=230, prices=(), evses=evses, cars=cars)
 
 
-def trip(start: str, end: str, *, km: float | None = 50, away: bool = False) -> SiteBooking:
-    return SiteBooking(id="b1", start=at(start), end=at(end), km=km, away=away)
+def trip(
+    start: str, end: str, *, km: float | None = 50, away: bool = False, ready_at: str | None = None
+) -> SiteBooking:
+    return SiteBooking(
+        id="b1", ready_at=at(ready_at or start), start=at(start), end=at(end), km=km, away=away
+    )
 
 
 def windows(place: Site) -> list[tuple[str, str, Any, Any]]:
@@ -69,6 +73,14 @@ def windows(place: Site) -> list[tuple[str, str, Any, Any]]:
 def test_a_car_at_home_is_planned_from_now_to_its_booking_and_on_to_the_horizon() -> None:
     assert windows(site(car(stored_wh=40_000, bookings=(trip("20:00", "22:00"),)))) == [
         ("zoe", "CP/1", NOW, at("20:00")),
+        ("zoe", "CP/1", at("22:00"), DAY + timedelta(days=3)),
+    ]
+
+
+def test_C44_a_car_is_ready_when_its_code_opens() -> None:
+    early = car(stored_wh=40_000, bookings=(trip("20:00", "22:00", ready_at="19:45"),))
+    assert windows(site(early)) == [
+        ("zoe", "CP/1", NOW, at("19:45")),
         ("zoe", "CP/1", at("22:00"), DAY + timedelta(days=3)),
     ]
 
