@@ -219,7 +219,8 @@ class Database:
             try:
                 yield Reader(connection, tenant)
             finally:
-                await _quietly(driver, "ROLLBACK")
+                if not connection.invalidated:  # a cancelled reader's connection is closed already
+                    await _quietly(driver, "ROLLBACK")
 
     def prepare(self, statement: Executable, *names: str) -> Prepared:
         """Compile `statement` once for the hot path; for an insert, `names` are the columns given."""
