@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from prometheus_client import Counter, Gauge
 
@@ -48,10 +49,15 @@ class Scheduler:
 
     async def run(self) -> None:
         """Serve for ever; ends only by cancellation."""
-        # Without a grace time APScheduler drops what is a second late, e.g. after a suspended machine.
-        waker = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True})
+        # The executor calls `ring` in the loop itself: APScheduler's tasks would be nobody's, and those still
+        # waiting at a clean stop would be logged as errors. Without a grace time it drops what is a second
+        # late, e.g. after a suspended machine.
+        waker = AsyncIOScheduler(
+            executors={"default": DebugExecutor()},
+            job_defaults={"misfire_grace_time": None, "coalesce": True},
+        )
         for step in self._steps:
-            waker.add_job(self._wake, "interval", [step.name], seconds=max(0.05, step.every_s / self._speed))
+            waker.add_job(self.ring, "interval", [step.name], seconds=max(0.05, step.every_s / self._speed))
             self.ring(step.name)
         waker.start()
         self.ready = True
@@ -62,9 +68,6 @@ class Scheduler:
         finally:
             self.ready = False
             waker.shutdown(wait=False)
-
-    async def _wake(self, name: str) -> None:
-        self.ring(name)
 
     async def _serve(self, step: Step) -> None:
         bell = self._bells[step.name]
