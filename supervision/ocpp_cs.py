@@ -271,8 +271,11 @@ class CentralSystem:
 
     # --- handshake ----------------------------------------------------------------------------------------
 
-    async def admit(self, target: str, authorization: str | None, address: str) -> Station:
-        """Authenticate, then look at live sockets; raise `Refusal` with the HTTP status."""
+    async def admit(self, target: str, authorization: str | None, address: str, *, offers: bool) -> Station:
+        """Authenticate, then look at live sockets; raise `Refusal` with the HTTP status.
+
+        `offers` tells whether the client names any sub-protocol; one that does not is no charging station.
+        """
         if self._unavailable.is_set():
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database")
         if not target.startswith(PATH):
@@ -286,6 +289,8 @@ class CentralSystem:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database") from None
         if station is None:
             raise Refusal(self._unknown_status, "credentials")
+        if not offers:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "no-sub-protocol")
         await self._yield_to_living(identity, address)
         return station
 
@@ -304,7 +309,9 @@ class CentralSystem:
         except MultipleValuesError:
             authorization = None
         try:
-            self._admitted[socket] = await self.admit(request.path, authorization, _address(socket))
+            self._admitted[socket] = await self.admit(
+                request.path, authorization, _address(socket), offers=_offers(request)
+            )
         except Refusal as refusal:
             self._note_refusal(refusal, request.path, _address(socket))
             response = socket.respond(refusal.status, f"{refusal.status.phrase}\n")
@@ -344,7 +351,12 @@ class CentralSystem:
         address = websocket.client.host if websocket.client else "local"
         target = _target(websocket)
         try:
-            station = await self.admit(target, websocket.headers.get("authorization"), address)
+            station = await self.admit(
+                target,
+                websocket.headers.get("authorization"),
+                address,
+                offers=bool(websocket.scope.get("subprotocols")),
+            )
         except Refusal as refusal:
             self._note_refusal(refusal, target, address)
             headers = {"WWW-Authenticate": REALM} if refusal.status is HTTPStatus.UNAUTHORIZED else None
@@ -434,6 +446,10 @@ class CentralSystem:
         except StoreUnavailableError:
             self._lost_database()
         log.info("ocpp.disconnected", charging_station=connection.station.identity)
+
+
+def _offers(request: Request) -> bool:
+    return "Sec-WebSocket-Protocol" in request.headers
 
 
 def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -66,6 +66,9 @@ _SPELLING_16 = {
 }
 
 
+MessageId = str | int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A request; `payload` is always an object."""
@@ -97,10 +100,11 @@ class CallError:
 class Malformed:
     """What could not be read. `action` is set when the frame was visibly a CALL of that action.
 
+    `message_id` is a number where the station sent one: the answer repeats it, so that it finds its question.
     `answerable` is false where a CALLERROR would make no sense: an answer of the station, an empty text.
     """
 
-    message_id: str
+    message_id: MessageId
     code: ErrorCode
     reason: str
     action: str | None = None
@@ -227,30 +231,32 @@ def _valid_id(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= MAX_MESSAGE_ID and _CONTROL.search(value) is None
 
 
-def _id_of(message: list[Any]) -> str:
-    """The message id, or "-1" when it is no usable text."""
-    return message[1] if len(message) > 1 and _valid_id(message[1]) else UNKNOWN_ID
+def _id_of(message: list[Any]) -> MessageId:
+    """The message id, or "-1" when it is neither a usable text nor a whole number."""
+    found: MessageId = message[1] if len(message) > 1 else UNKNOWN_ID
+    return found if _valid_id(found) or type(found) is int else UNKNOWN_ID
 
 
 def _read_call(message: list[Any]) -> Frame:
-    reason = _fault_of_call(message)
-    if reason is not None:
+    fault = _fault_of_call(message)
+    if fault is not None:
+        code, reason = fault
         action = next((item for item in message[2:3] if isinstance(item, str)), None)
-        return Malformed(message_id=_id_of(message), code=ErrorCode.FORMAT, reason=reason, action=action)
+        return Malformed(message_id=_id_of(message), code=code, reason=reason, action=action)
     # A null payload is read as an empty object: several stations send it for messages without fields.
     return Call(message_id=message[1], action=message[2], payload={} if message[3] is None else message[3])
 
 
-def _fault_of_call(message: list[Any]) -> str | None:
+def _fault_of_call(message: list[Any]) -> tuple[ErrorCode, str] | None:
     if len(message) != 4:  # noqa: PLR2004
-        return "a CALL has four elements"
+        return ErrorCode.PROTOCOL, "a CALL has four elements"
     _, message_id, action, payload = message
     if not _valid_id(message_id):
-        return f"the message id is no text of 1 to {MAX_MESSAGE_ID} characters"
+        return ErrorCode.PROTOCOL, f"the message id is no text of 1 to {MAX_MESSAGE_ID} characters"
     if not isinstance(action, str):
-        return "the action is no text"
+        return ErrorCode.FORMAT, "the action is no text"
     if payload is not None and not isinstance(payload, dict):
-        return "the payload is no object"
+        return ErrorCode.TYPE, "the payload is no object"
     return None
 
 
@@ -289,12 +295,13 @@ def write_call(message_id: str, action: str, payload: Mapping[str, Any]) -> str:
     return _ENCODER.encode([CALL, message_id, action, payload])
 
 
-def write_result(message_id: str, payload: Mapping[str, Any]) -> str:
+def write_result(message_id: MessageId, payload: Mapping[str, Any]) -> str:
     """A CALLRESULT as compact JSON."""
     body = _ENCODER.encode(payload) if payload else "{}"
-    return f"[{CALL_RESULT},{_quote(message_id)},{body}]"
+    known_as = _quote(message_id) if isinstance(message_id, str) else str(message_id)
+    return f"[{CALL_RESULT},{known_as},{body}]"
 
 
-def write_error(message_id: str, code: ErrorCode, reason: str, version: Version) -> str:
+def write_error(message_id: MessageId, code: ErrorCode, reason: str, version: Version) -> str:
     """A CALLERROR as compact JSON; the description is cut to the 255 characters the standard allows."""
     return _ENCODER.encode([CALL_ERROR, message_id, code.spelling(version), reason[:255], {}])

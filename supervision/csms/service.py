@@ -25,6 +25,7 @@ from supervision.csms.frame import (
     CallResult,
     ErrorCode,
     Malformed,
+    MessageId,
     Version,
     read_frame,
     write_error,
@@ -49,6 +50,7 @@ log = Log("supervision.csms")
 _HANDSHAKE = across_tenants("the organisation is not known before the station is")
 _START = across_tenants("no station of any organisation is connected when the process starts")
 _DUMMY_SALT = b"\0" * 16
+_VIOLATION_KINDS = 200  # of one station that are counted each under its own name
 _LOG_LINES = 200  # of one connection about its own faults: a broken station must not fill the disk
 
 
@@ -258,14 +260,19 @@ class CentralService:
         return await self._keep_unread(connection, call.message_id, handler.fallback, text, reason)
 
     async def _keep_unread(
-        self, connection: Connection, message_id: str, fallback: Mapping[str, Any], text: str, reason: str
+        self,
+        connection: Connection,
+        message_id: MessageId,
+        fallback: Mapping[str, Any],
+        text: str,
+        reason: str,
     ) -> str:
         self._tell("ocpp.unreadable_transaction_message", connection, reason=reason)
         metrics.CALLS.labels("transaction", "unreadable").inc()
         return await self._store(connection, text, write_result(message_id, fallback), reason)
 
     async def _refuse(
-        self, connection: Connection, message_id: str, text: str, code: ErrorCode, reason: str
+        self, connection: Connection, message_id: MessageId, text: str, code: ErrorCode, reason: str
     ) -> str:
         self._tell("ocpp.call_refused", connection, error=code.value, reason=reason)
         metrics.CALLS.labels("refused", code.value).inc()
@@ -328,6 +335,8 @@ class CentralService:
     def _count_violations(self, connection: Connection, action: str, checked: Checked) -> None:
         for violation in checked.tolerated:
             name = f"{action}.{violation.path}.{violation.kind}"[:120]
+            if name not in connection.violations and len(connection.violations) >= _VIOLATION_KINDS:
+                name = "others"  # a station that invents field names must not fill the memory
             if name not in connection.violations:
                 self._tell("ocpp.violation_tolerated", connection, violation=violation.text, action=action)
             connection.violations[name] += 1

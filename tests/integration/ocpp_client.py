@@ -39,7 +39,7 @@ class ChargePoint:
         self.socket = socket
         self.commands: list[list[Any]] = []
         self._respond = respond
-        self._waiting: dict[str, asyncio.Future[list[Any]]] = {}
+        self._waiting: dict[str | int, asyncio.Future[list[Any]]] = {}
         self._count = 0
 
     async def read(self) -> None:
@@ -64,7 +64,7 @@ class ChargePoint:
         self._count += 1
         return await self.exchange(f"m{self._count}", json.dumps([2, f"m{self._count}", action, payload]))
 
-    async def exchange(self, message_id: str, text: str) -> list[Any]:
+    async def exchange(self, message_id: str | int, text: str) -> list[Any]:
         """Send any text; return the message that answers `message_id`."""
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = future

@@ -22,6 +22,9 @@ from tests.serving import SECRET, served
 Ready = dict[str, Any]
 
 
+REFUSALS = ("credentials", "identity", "path", "no-sub-protocol")
+
+
 @pytest.fixture(scope="module", params=[(), ("--single-port",)], ids=["two ports", "one port"])
 def ready(
     request: pytest.FixtureRequest, populated_template: Path, tmp_path_factory: pytest.TempPathFactory
@@ -36,7 +39,7 @@ def ready(
         yield line
         outcomes = counted(line, "ocpp_handshakes_total")
         log = stopped(process)
-    refused = sum(outcomes.get(f'outcome="{reason}"', 0) for reason in ("credentials", "identity", "path"))
+    refused = sum(outcomes.get(f'outcome="{reason}"', 0) for reason in REFUSALS)
     events = [entry["event"] for entry in log]
     assert events.count("ocpp.handshake_refused") == refused
     assert events.count("ocpp.no_common_subprotocol") == outcomes.get('outcome="sub-protocol"', 0)
@@ -110,7 +113,13 @@ async def test_wrong_doors_stay_shut_and_are_counted(ready: Ready) -> None:
     assert after['outcome="identity"'] - before.get('outcome="identity"', 0) == 4
 
 
-@pytest.mark.parametrize("protocols", [(), ("ocpp1.5",), ("ocpp2.1", "mqtt"), ("OCPP1.6",)])
+async def test_client_that_offers_no_version_is_refused(ready: Ready) -> None:
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await dial(ready, "/ocpp/CP17", (), basic("CP17", SECRET))
+    assert refused.value.response.status_code == 400
+
+
+@pytest.mark.parametrize("protocols", [("ocpp1.5",), ("ocpp2.1", "mqtt"), ("OCPP1.6",)])
 async def test_without_a_version_we_speak_the_socket_closes(ready: Ready, protocols: tuple[str, ...]) -> None:
     async with station(ready, "CP16", V201) as living:
         async with dial(ready, "/ocpp/CP17", protocols, basic("CP17", SECRET)) as socket:
@@ -124,8 +133,10 @@ async def test_without_a_version_we_speak_the_socket_closes(ready: Ready, protoc
 ANSWERS: list[tuple[str | bytes, tuple[str | None, str] | None]] = [
     ('[2,"x","Dance",{}]', ("NotImplemented", "NotImplemented")),
     ('[2,"x","BootNotification",{}]', ("OccurenceConstraintViolation", "OccurrenceConstraintViolation")),
-    ('[2,"x","Heartbeat",[]]', ("FormationViolation", "FormatViolation")),
-    ('[2,"x","Heartbeat"]', ("FormationViolation", "FormatViolation")),
+    ('[2,"x",["Heartbeat"],{}]', ("FormationViolation", "FormatViolation")),
+    ('[2,"x","Heartbeat",[]]', ("TypeConstraintViolation", "TypeConstraintViolation")),
+    ('[2,"x","Heartbeat"]', ("ProtocolError", "ProtocolError")),
+    ('[2,12345,"Heartbeat",{}]', ("ProtocolError", "ProtocolError")),
     ('[2,"x","Heartbeat",{"a":"\\u0000"}]', ("FormationViolation", "RpcFrameworkError")),
     ('[9,"x","Heartbeat",{}]', (None, "MessageTypeNotSupported")),
     ("[2", ("FormationViolation", "RpcFrameworkError")),

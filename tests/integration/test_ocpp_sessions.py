@@ -311,17 +311,19 @@ HOSTILE = [
     ("m", '[2,"m","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Dancing"}]',
      "PropertyConstraintViolation"),
     ("m", '[2,"m",["Heartbeat"],{}]', "FormationViolation"),
-    ("m", '[2,"m","Heartbeat"]', "FormationViolation"),
+    ("m", '[2,"m","Heartbeat"]', "ProtocolError"),
+    ("m", '[2,"m","Heartbeat","text"]', "TypeConstraintViolation"),
     ("m", '[2,"m","Heartbeat",{"a":' + "[" * 1000, "FormationViolation"),
     ("-1", "nonsense", "FormationViolation"),
     ("-1", "{}", "FormationViolation"),
-    ("-1", '[2,{},"Heartbeat",{}]', "FormationViolation"),
+    ("-1", '[2,{},"Heartbeat",{}]', "ProtocolError"),
+    (12345, '[2,12345,"Heartbeat",{}]', "ProtocolError"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("message_id", "text", "code"), HOSTILE)
 async def test_a_hostile_frame_gets_its_callerror_and_the_session_goes_on(
-    server: Server, db: Database, message_id: str, text: str, code: str
+    server: Server, db: Database, message_id: str | int, text: str, code: str
 ) -> None:
     async with server.station() as point:
         answer = await point.exchange(message_id, text)
@@ -340,6 +342,7 @@ async def test_a_hostile_frame_gets_its_callerror_and_the_session_goes_on(
             {"transactionId": -1, "idTagInfo": {"status": "Invalid"}},
         ),
         (V16, '[2,"m","MeterValues",{"meterValue":[]}]', {}),
+        (V16, '[2,"m","MeterValues"]', {}),
         (V201, '[2,"m","TransactionEvent",{"eventType":"Started"}]', {}),
         (V201, '[2,"m","TransactionEvent",{"eventType":NaN}]', {}),
     ],
@@ -371,6 +374,17 @@ async def test_a_departure_from_the_schema_is_understood_and_counted(server: Ser
         "StartTransaction.meterStart.type": 1,
         "StartTransaction.(payload).additionalProperties": 1,
     }
+
+
+async def test_station_that_departs_in_ever_new_places_fills_no_memory(server: Server, db: Database) -> None:
+    values = [{"value": str(number), "unit": "Flux"} for number in range(250)]
+    async with server.station() as point:
+        await point.answer("MeterValues", {"connectorId": 1, "meterValue": [
+            {"timestamp": STAMP, "sampledValue": values}
+        ]})  # fmt: skip
+        await point.answer("Heartbeat", {})
+    counted = (await rows(db, charging_stations))[0]["violations"]
+    assert (len(counted), sum(counted.values()), counted["others"]) == (201, 250, 50)
 
 
 async def test_every_answer_is_valid_in_its_version(server: Server) -> None:

@@ -136,12 +136,17 @@ async def test_a_station_of_profile_0_needs_no_password(server: Server, sqlite_d
         assert socket.subprotocol == V16
 
 
-@pytest.mark.parametrize("offered", [["ocpp1.5"], None])
-async def test_without_a_common_subprotocol_the_handshake_completes_and_closes(
-    server: Server, offered: list[str] | None
-) -> None:
-    protocols = None if offered is None else [websockets.Subprotocol(name) for name in offered]
+async def test_client_that_offers_no_subprotocol_at_all_is_refused(server: Server) -> None:
+    """TC_088, TC_B_58: it is no charging station; but its password is asked for first."""
+    answer = await refused_with(server, "/CP16", subprotocols=None, additional_headers=basic("CP16", SECRET))
+    assert answer == (400, b"Bad Request\n")
+    assert (await refused_with(server, "/CP16", subprotocols=None))[0] == 401
+
+
+async def test_without_a_common_subprotocol_the_handshake_completes_and_closes(server: Server) -> None:
+    """1.6J 3.2."""
     headers = basic("CP16", SECRET)
+    protocols = [websockets.Subprotocol("ocpp1.5")]
     async with dial(server, "/CP16", subprotocols=protocols, additional_headers=headers) as socket:
         assert socket.subprotocol is None
         with pytest.raises(websockets.ConnectionClosed):
@@ -273,7 +278,7 @@ async def test_when_the_database_cannot_commit_sockets_close_and_handshakes_get_
         assert point.socket.close_code == 1011
     assert (await refused_with(server, "/CP16", additional_headers=basic("CP16", SECRET)))[0] == 503
     with pytest.raises(Refusal):
-        await server.central.admit("/ocpp/CP16", None, "192.0.2.1")
+        await server.central.admit("/ocpp/CP16", None, "192.0.2.1", offers=True)
 
 
 async def test_the_single_port_serves_the_same_sessions(sqlite_db: Database, clock: FixedClock) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from supervision.clock import SystemClock
-from tests.e2e.ocpp_rpc import peer as peers
-from tests.e2e.ocpp_rpc.messages import COMMANDS_16, COMMANDS_201, REPORTS_16, REPORTS_201, answers
-from tests.e2e.ocpp_rpc.peer import Peer
+from tests.e2e.foreign import peer as peers
+from tests.e2e.foreign.messages import COMMANDS_16, COMMANDS_201, REPORTS_16, REPORTS_201, answers
+from tests.e2e.foreign.peer import Peer
 from tests.process import BADGE, SECRET, Server, service
 
 MIDNIGHT = (SystemClock().now() - timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
