@@ -97,12 +97,31 @@ def device_state(device: Device, limits_a: Mapping[int, float]) -> ChargingStati
     )
 
 
+CHARGING_STATES = {
+    "Charging": "Charging",
+    "SuspendedEV": "SuspendedEV",
+    "SuspendedEVSE": "SuspendedEVSE",
+    "EVConnected": "Preparing",
+    "Idle": "Finishing",
+}
+
+
+def shown_status(status: str, running: Document | None) -> str:
+    """What the EVSE is doing, in the words of 1.6.
+
+    A 2.0.1 station says "Occupied" and leaves the rest to the charging transaction.
+    """
+    if status != "Occupied" or running is None:
+        return status
+    return CHARGING_STATES.get(running["charging_state"] or "", status)
+
+
 def _evse(device: Device, evse: Document, limit_a: float | None) -> EvseState:
     running = next((entry for entry in device.running if entry["evse_id"] == evse["id"]), None)
     return EvseState(
         id=evse["id"],
         kind=KINDS.get(str(evse["kind"]), str(evse["kind"])),
-        status=evse["status"],
+        status=shown_status(evse["status"], running),
         error=_error(evse["error_code"]),
         since=_local(evse["status_at"], device.zone),
         power_w=(evse["power_w"] or 0) if device.document["connected"] else 0,

@@ -12,6 +12,7 @@ from supervision.fleet.model import EvseReference, Vehicle
 from supervision.kernel.timespan import Timespan
 from supervision.web.timeline import PowerStep
 from supervision.web.views.bookings import later_ends
+from supervision.web.views.devices import shown_status
 from supervision.web.views.energy import range_km
 from supervision.web.views.forecast import TripAhead, forecast
 from supervision.web.views.lanes import VehicleFacts, vehicle_row, vehicle_state
@@ -301,3 +302,21 @@ def test_C44_later_ends_are_half_hours_first_and_always_hold_the_latest() -> Non
     offsets = [(end - NOW) / timedelta(hours=1) for end in ends]
     assert offsets[:3] == [0.5, 1, 1.5]
     assert offsets[11:] == [6, 7, 8, 9, 10, 11, 12, pytest.approx(13.1667, abs=1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("status", "charging_state", "shown"),
+    [
+        ("Occupied", "Charging", "Charging"),
+        ("Occupied", "SuspendedEVSE", "SuspendedEVSE"),
+        ("Occupied", "EVConnected", "Preparing"),
+        ("Occupied", "Idle", "Finishing"),
+        ("Occupied", None, "Occupied"),
+        ("Faulted", "Charging", "Faulted"),
+    ],
+)
+def test_an_occupied_evse_shows_what_its_charge_says(
+    status: str, charging_state: str | None, shown: str
+) -> None:
+    assert shown_status(status, {"charging_state": charging_state}) == shown
+    assert shown_status(status, None) == status
