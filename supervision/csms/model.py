@@ -18,6 +18,7 @@ VOLTAGE = "Voltage"
 STATE_OF_CHARGE = "SoC"
 OUTLET = "Outlet"
 PHASES = ("L1", "L2", "L3")
+MOST_W = 10_000_000
 
 EARLIEST = datetime.fromisoformat("2015-01-01T00:00:00+00:00")
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -194,7 +195,15 @@ def register_wh(sample: MeterSample) -> int | None:
 
 
 def power_w(sample: MeterSample) -> int | None:
-    """Imported power in W: as told, or the sum of the phases, or current times voltage."""
+    """Imported power in W: as told, or the sum of the phases, or current times voltage.
+
+    None as well for what no charger delivers: such a number is no power, and no column takes it.
+    """
+    watts = _power_w(sample)
+    return watts if watts is not None and abs(watts) <= MOST_W else None
+
+
+def _power_w(sample: MeterSample) -> int | None:
     milli = _total(sample, POWER_IMPORT)
     if milli is not None:
         return round_milli(milli)

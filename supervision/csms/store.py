@@ -89,9 +89,12 @@ class HotPath:
         budget = MAX_READINGS
         for sample in samples:
             at = to_millis(trusted_time(sample.at, received_at))
-            readings = encode_readings(sample.readings[:budget])
-            budget = max(0, budget - len(sample.readings))
             power_w = model.power_w(sample)
+            self._live(job, station, evse_id, sample, power_w, at)
+            if budget <= 0:
+                continue
+            readings = encode_readings(sample.readings[:budget])
+            budget -= len(sample.readings)
             values = (
                 station.organisation_id,
                 station.identity,
@@ -105,7 +108,6 @@ class HotPath:
                 digest(readings),
             )
             job.rows.append((self._sample, values))
-            self._live(job, station, evse_id, sample, power_w, at)
         job.topics.add(station.topic)
 
     def _live(

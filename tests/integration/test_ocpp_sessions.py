@@ -376,6 +376,24 @@ async def test_a_departure_from_the_schema_is_understood_and_counted(server: Ser
     }
 
 
+async def test_power_that_no_column_takes_is_no_power_but_kept_as_told(server: Server, db: Database) -> None:
+    told = {"value": "9000000000", "measurand": "Power.Active.Import", "unit": "W"}
+    async with server.station() as point:
+        values = [{"timestamp": STAMP, "sampledValue": [told]}]
+        assert await point.answer("MeterValues", {"connectorId": 1, "meterValue": values}) == {}
+    (sample,) = await rows(db, meter_values)
+    assert (sample["power_w"], sample["readings"][0][1]) == (None, 9_000_000_000_000)
+    assert (await rows(db, evses))[0]["power_w"] is None
+
+
+async def test_message_of_hundreds_of_samples_fills_no_disk(server: Server, db: Database) -> None:
+    values = [{"timestamp": STAMP, "sampledValue": [{"value": str(number)}]} for number in range(600)]
+    async with server.station() as point:
+        assert await point.answer("MeterValues", {"connectorId": 1, "meterValue": values}) == {}
+    kept = await rows(db, meter_values)
+    assert [row["register_wh"] for row in kept] == list(range(400))
+
+
 async def test_station_that_departs_in_ever_new_places_fills_no_memory(server: Server, db: Database) -> None:
     values = [{"value": str(number), "unit": "Flux"} for number in range(250)]
     async with server.station() as point:

@@ -143,6 +143,7 @@ def test_power_is_the_total_or_the_sum_of_phases_or_current_times_voltage() -> N
     assert power_w(sample(current("16"))) == 3680
     assert currents_a(sample(current("10", phase="L1"), current("9.5", phase="L3"))) == (10.0, 0.0, 9.5)
     assert power_w(sample({"value": "5"})) is None
+    assert power_w(sample(power("9e9"))) is None
 
 
 def test_soc_outside_0_to_100_is_unknown() -> None:
