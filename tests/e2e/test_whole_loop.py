@@ -58,6 +58,9 @@ def clock(text: str) -> datetime:
 @pytest.fixture(autouse=True)
 def nothing_went_wrong() -> Iterator[None]:
     """Print what the server logs, for whoever reads a failure; an error in it fails the test."""
+    loggers = logging.root.manager.loggerDict
+    off = [name for name in loggers if name.startswith("supervision") and logging.getLogger(name).disabled]
+    assert off == [], "nobody would hear of an error"
     shown, wrong = logging.StreamHandler(sys.stdout), _Errors()
     shown.setFormatter(logs.JsonFormatter())
     root = logging.getLogger()

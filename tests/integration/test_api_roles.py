@@ -142,7 +142,7 @@ def expected_status(key: tuple[str, str], role: str) -> int:
     return operation.status if role in case.allowed else case.refused
 
 
-EVERYONE = [*OWN, *RIVALS]
+EVERYONE = [*sorted(OWN), *sorted(RIVALS)]  # in the same order in every process
 GRANTED = [
     (key, role) for key in KEYS for role in EVERYONE if key[0] == "POST" and expected_status(key, role) < 300
 ]

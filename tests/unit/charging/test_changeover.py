@@ -96,7 +96,7 @@ def test_what_starts_with_the_plan_is_left_to_its_turn() -> None:
     assert both == {"a": [(0, 600, 20)], "b": [(0, 1800, 12)]}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(problem=problems(), data=st.data())
 def test_site_limit_holds_however_the_clocks_of_the_stations_differ(
     problem: PlanningProblem, data: st.DataObject
