@@ -63,11 +63,13 @@ log = Log("supervision.app")
 
 @asynccontextmanager
 async def open_database(settings: Settings, clock: Clock) -> AsyncIterator[Database]:
-    """Open the configured database; an empty one is migrated, an older one is refused by FieldError."""
+    """Open the configured database; an empty one is migrated, another program's is refused by FieldError."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     found = await schema_version.current(settings.database_url)
     if found is None:
         await schema_version.migrate(settings.database_url)
+    elif not schema_version.is_ours(found):
+        raise FieldError("database", f"schema {found} was made by a newer program: run that one")
     elif found != schema_version.head():
         raise FieldError("database", f"schema {found} is old: back up, then run `supervision migrate`")
     async with Database.open(settings.database_url, clock=clock) as db:

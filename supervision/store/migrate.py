@@ -28,6 +28,11 @@ def head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def is_ours(revision: str) -> bool:
+    """Tell whether this program knows a revision; one made by a newer program it does not."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 async def migrate(url: str, *, to: str = "head") -> None:
     """Upgrade to a revision, the newest by default; does nothing when already there."""
 

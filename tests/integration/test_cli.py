@@ -214,13 +214,21 @@ USING = [("import", "-"), ("token", "create", "--email", "a@example.org", "--sco
 
 
 @pytest.mark.parametrize("command", USING, ids=lambda command: str(command[0]))
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("0001", "database: schema 0001 is old: back up, then run `supervision migrate`"),
+        ("9999", "database: schema 9999 was made by a newer program: run that one"),
+    ],
+    ids=["older", "newer"],
+)
 def test_another_schema_is_refused_with_the_way_out(
-    place: list[str], sqlite_url: str, command: tuple[str, ...]
+    place: list[str], sqlite_url: str, command: tuple[str, ...], revision: str, said: str
 ) -> None:
-    asyncio.run(stamp(sqlite_url, "0000_before"))
+    asyncio.run(stamp(sqlite_url, revision))
     ports = ["--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"] if command == ("serve",) else []
     sentence = refused(run(*command, *place, *ports, stdin="{}"))
-    assert sentence == "database: schema 0000_before is old: back up, then run `supervision migrate`"
+    assert sentence == said
 
 
 BROKEN_PLACES = [
