@@ -1,0 +1,61 @@
+"""What scenarios are written with: commands of the operator, rows that they leave, answers by action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from supervision.csms.commands import CommandResult
+from supervision.store.db import Database
+from supervision.store.schema import charging_stations, charging_transactions, evses
+from tests.factories import TESTS
+from tests.integration.ocpp_client import Responder, Server
+
+MORNING, NOON, EVENING = "2026-11-21T07:00:00Z", "2026-11-21T07:30:00Z", "2026-11-21T07:55:00Z"
+BADGE, BLOCKED, EXPIRED, UNKNOWN = "04A1B2C3", "B10C", "0LD", "FFFF"
+ACCEPTED = {"status": "Accepted"}
+
+Json = dict[str, Any]
+
+
+def by_action(**answers: Json) -> Responder:
+    """Answer each CALL by its action, what is not named with Accepted."""
+    return lambda action, _payload: answers.get(action, ACCEPTED)
+
+
+async def command(server: Server, identity: str, action: str, payload: Json) -> CommandResult:
+    """Send a CALL as an operator does; return what became of it."""
+    result = await server.commands.send("org", identity, action, payload)
+    assert isinstance(result, CommandResult), result
+    return result
+
+
+async def rows(db: Database, table: Table) -> list[Mapping[str, Any]]:
+    """Read a whole table, oldest first."""
+    async with db.read(TESTS) as reader:
+        return [dict(row) for row in await reader.all(select(table).order_by(*table.primary_key.columns))]
+
+
+async def charge(db: Database) -> Mapping[str, Any]:
+    """Return the only charging transaction."""
+    (row,) = await rows(db, charging_transactions)
+    return row
+
+
+async def no_charge(db: Database) -> None:
+    """No charging transaction was stored."""
+    assert await rows(db, charging_transactions) == []
+
+
+async def status(db: Database, identity: str, evse_id: int = 1) -> tuple[str, str | None]:
+    """Return the status and the error code of an EVSE."""
+    found = {(row["charging_station"], row["evse_id"]): row for row in await rows(db, evses)}
+    row = found[identity, evse_id]
+    return row["status"], row["error_code"]
+
+
+async def station(db: Database, identity: str) -> Mapping[str, Any]:
+    """Return the row of a charging station."""
+    return next(row for row in await rows(db, charging_stations) if row["identity"] == identity)
