@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from supervision.csms.commands import CommandResult
+from supervision.csms.commands import CommandResult, CommandState
 from supervision.store.db import Database
 from supervision.store.schema import charging_stations, charging_transactions, evses
 from tests.factories import TESTS
@@ -30,6 +30,17 @@ async def command(server: Server, identity: str, action: str, payload: Json) -> 
     result = await server.commands.send("org", identity, action, payload)
     assert isinstance(result, CommandResult), result
     return result
+
+
+async def kept_as_given(
+    server: Server, identity: str, protocol: str, action: str, payload: Json, answer: Json
+) -> None:
+    """A command reaches the station as given, its answer is kept, and the session goes on."""
+    async with server.station(identity, protocol, respond=lambda _action, _payload: answer) as point:
+        result = await command(server, identity, action, payload)
+        assert await point.answer("Heartbeat", {}) == {"currentTime": "2026-11-21T08:00:00Z"}
+    assert (result.state, result.response) == (CommandState.ANSWERED, answer)
+    assert [frame[2:] for frame in point.commands] == [[action, payload]]
 
 
 async def rows(db: Database, table: Table) -> list[Mapping[str, Any]]:

@@ -25,11 +25,12 @@ from tests.conformance.play import (
     Json,
     charge,
     command,
+    kept_as_given,
     no_charge,
     station,
     status,
 )
-from tests.integration.ocpp_client import SECRET, V201, ChargePoint, Server, basic
+from tests.integration.ocpp_client import SECRET, V201, ChargePoint, Server, basic, dial, refused_with
 
 CS = "CS201"
 TOKEN: Json = {"idToken": BADGE, "type": "ISO14443"}
@@ -95,15 +96,9 @@ async def test_TC_A_01_right_password_opens(server: Server) -> None:
     "headers", [basic("CP16", SECRET), basic(CS, "wrong-password-wrong")], ids=["TC_A_02", "TC_A_03"]
 )
 async def test_foreign_user_and_wrong_password_stay_outside(server: Server, headers: dict[str, str]) -> None:
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        async with websockets.connect(
-            f"{server.url}/{CS}",
-            subprotocols=[websockets.Subprotocol(V201)],
-            additional_headers=headers,
-            proxy=None,
-        ):
-            pass
-    assert refused.value.response.status_code == 401
+    protocols = [websockets.Subprotocol(V201)]
+    answer = await refused_with(server, f"/{CS}", subprotocols=protocols, additional_headers=headers)
+    assert answer[0] == 401
 
 
 async def test_TC_A_09_new_password_is_the_one_that_opens(server: Server) -> None:
@@ -153,14 +148,10 @@ async def test_TC_B_01_cold_boot(server: Server, sqlite_db: Database) -> None:
 
 async def test_TC_B_58_subprotocol_is_agreed_on_or_the_door_stays_shut(server: Server) -> None:
     newest = [websockets.Subprotocol("ocpp2.1"), websockets.Subprotocol(V201)]
-    async with websockets.connect(
-        f"{server.url}/{CS}", subprotocols=newest, additional_headers=basic(CS, SECRET), proxy=None
-    ) as socket:
+    async with dial(server, f"/{CS}", subprotocols=newest, additional_headers=basic(CS, SECRET)) as socket:
         assert socket.subprotocol == V201
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        async with websockets.connect(f"{server.url}/{CS}", additional_headers=basic(CS, SECRET), proxy=None):
-            pass
-    assert refused.value.response.status_code == 400
+    answer = await refused_with(server, f"/{CS}", subprotocols=None, additional_headers=basic(CS, SECRET))
+    assert answer[0] == 400
 
 
 # --- C authorisation ----------------------------------------------------------------------------------
@@ -477,8 +468,4 @@ COMMANDS: list[tuple[str, str, Json, Json]] = [
 async def test_command_reaches_the_station_as_given_and_its_answer_is_kept(
     server: Server, action: str, payload: Json, answer: Json
 ) -> None:
-    async with server.station(CS, V201, respond=lambda _action, _payload: answer) as point:
-        result = await command(server, CS, action, payload)
-        assert await point.answer("Heartbeat", {}) == {"currentTime": "2026-11-21T08:00:00Z"}
-    assert (result.state, result.response) == (CommandState.ANSWERED, answer)
-    assert [frame[2:] for frame in point.commands] == [[action, payload]]
+    await kept_as_given(server, CS, V201, action, payload, answer)

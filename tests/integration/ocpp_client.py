@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -117,6 +118,20 @@ class Server:
                     await point.answer("Heartbeat", {})
                 yield point
                 reader.cancel()
+
+
+def dial(server: Server, path: str, **options: Any) -> connect:
+    """Open a socket without any client around it."""
+    options.setdefault("subprotocols", [websockets.Subprotocol(V16)])
+    return connect(server.url + path, proxy=None, **options)
+
+
+async def refused_with(server: Server, path: str, **options: Any) -> tuple[int, bytes]:
+    """Return the status and the body that refuse a handshake."""
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with dial(server, path, **options):
+            raise AssertionError("the handshake was accepted")
+    return refused.value.response.status_code, bytes(refused.value.response.body or b"")
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:

@@ -4,13 +4,11 @@ import asyncio
 import socket as sockets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any
 
 import pytest
 import websockets
 from sqlalchemy import select, text, update
 from starlette.applications import Starlette
-from websockets.asyncio.client import connect
 
 from supervision.app import web_server
 from supervision.clock import FixedClock
@@ -28,6 +26,8 @@ from tests.integration.ocpp_client import (
     basic,
     boot_payload,
     central_system,
+    dial,
+    refused_with,
     until,
     write_stations,
 )
@@ -38,18 +38,6 @@ async def server(sqlite_db: Database, clock: FixedClock) -> AsyncIterator[Server
     await write_stations(sqlite_db)
     async with central_system(sqlite_db, clock) as running:
         yield running
-
-
-def dial(server: Server, path: str, **options: Any) -> connect:
-    options.setdefault("subprotocols", [websockets.Subprotocol(V16)])
-    return connect(server.url + path, proxy=None, **options)
-
-
-async def refused_with(server: Server, path: str, **options: Any) -> tuple[int, bytes]:
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        async with dial(server, path, **options):
-            raise AssertionError("the handshake was accepted")
-    return refused.value.response.status_code, bytes(refused.value.response.body or b"")
 
 
 @pytest.mark.parametrize(
