@@ -1,0 +1,7 @@
+"""LogStatusNotification of OCPP 1.6."""
+
+from __future__ import annotations
+
+from supervision.csms.handlers.incoming import answer_with
+
+HANDLER = answer_with({})
