@@ -39,6 +39,7 @@ from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.commands import CommandService
+from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.registry import Registry
 from supervision.csms.service import CentralService
@@ -162,6 +163,7 @@ def build_services(
         registry=registry,
         commands=commands,
         directory=DirectoryService(db=db, registry=registry),
+        devices=DeviceService(db, clock),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -186,6 +188,7 @@ def consumers(services: Services) -> list[Consumer]:
     """Return who listens to events, the quick ones first."""
     return [
         *services.access.consumers(),
+        services.devices.consumer(),
         services.charging.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),

@@ -12,6 +12,7 @@ from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.commands import CommandService
+from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
@@ -34,6 +35,7 @@ class Services:
     registry: Registry
     commands: CommandService
     directory: DirectoryService
+    devices: DeviceService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

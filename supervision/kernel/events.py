@@ -143,6 +143,19 @@ class CommandFinished(ChargingStationEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceNoticeReceived(ChargingStationEvent):
+    """A station told something about itself that a person should look at, or that it is over.
+
+    `kind` is a word of csms.devices.model.NoticeKind, `about` names the matter.
+    """
+
+    notice_id: int
+    kind: str
+    about: str
+    cleared: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingLimitDiffers(ChargingStationEvent):
     """Measured power says that the station does not follow its profile, or no longer does."""
 

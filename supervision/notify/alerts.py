@@ -22,6 +22,7 @@ from supervision.kernel.events import (
     BookingReturned,
     ChargingLimitDiffers,
     ChargingStationConnected,
+    DeviceNoticeReceived,
     Event,
     EvseStatusChanged,
 )
@@ -33,6 +34,7 @@ OFFLINE_AFTER = timedelta(minutes=10)
 
 LATE, OFFLINE, FAULTED, DISOBEYS, UNDELIVERED = "late", "offline", "faulted", "disobeys", "undelivered"
 PROBLEM = "problem"
+SECURITY, MONITORING = "security", "monitoring"
 _SEVERITY = {
     LATE: "high",
     OFFLINE: "medium",
@@ -40,6 +42,8 @@ _SEVERITY = {
     DISOBEYS: "medium",
     UNDELIVERED: "medium",
     PROBLEM: "info",
+    SECURITY: "high",
+    MONITORING: "medium",
 }
 
 
@@ -75,6 +79,7 @@ class AlertService:
             BookingMoved,
             ChargingLimitDiffers,
             ChargingStationConnected,
+            DeviceNoticeReceived,
             EvseStatusChanged,
         )
         return Consumer("alerts", wanted, self._handle)
@@ -184,6 +189,8 @@ class AlertService:
                     await self._close(tx, event, f"offline:{event.charging_station}")
                 case EvseStatusChanged():
                     await self._follow_fault(tx, event)
+                case DeviceNoticeReceived():
+                    await self._follow_notice(tx, event)
                 case ChargingLimitDiffers():
                     place = f"{event.charging_station}/{event.evse_id}"
                     facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
@@ -214,6 +221,15 @@ class AlertService:
             return
         facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
         await self._open(tx, vars(event), FAULTED, cause, facts)
+
+    async def _follow_notice(self, tx: Tx, event: DeviceNoticeReceived) -> None:
+        """A person closes what the station does not clear by itself, as every security event."""
+        cause = f"{event.kind}:{event.charging_station}:{event.about}"
+        if event.cleared:
+            await self._close(tx, event, cause)
+            return
+        facts = {"charging_station": event.charging_station, "about": event.about}
+        await self._open(tx, vars(event), event.kind, cause, facts)
 
     async def _open(
         self, tx: Tx, about: Mapping[str, Any], kind: str, cause: str, params: Mapping[str, Any]

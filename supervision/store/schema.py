@@ -427,6 +427,114 @@ commands = Table(
     Index(None, "organisation_id", "charging_station", "created_at"),
 )
 
+device_notices = Table(  # what stations tell about themselves: security events, monitored variables
+    "device_notices",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer),
+    Column("kind", String, nullable=False),  # csms.devices.model.NoticeKind
+    Column("name", String, nullable=False),  # type of the event, or Component.Variable
+    Column("key", String, nullable=False),  # what makes a repeated notice the same notice
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("alarming", Boolean, nullable=False),
+    Column("cleared", Boolean, nullable=False),
+    Column("details", JSON, nullable=False),
+    UniqueConstraint("charging_station", "key"),
+    Index(None, "organisation_id", "charging_station", "id"),
+    sqlite_autoincrement=True,
+)
+
+errands = Table(  # what a station goes on doing after it has answered: firmware, logs, reports
+    "errands",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("kind", String, nullable=False),  # csms.devices.model.ErrandKind
+    Column("request_id", BigInteger),  # None where OCPP 1.6 knows none
+    Column("command_id", String),  # None: the station told of it before its answer was read, or unasked
+    Column("word", String, nullable=False),  # last status word of the station
+    Column("state", String, nullable=False),  # csms.devices.model.ErrandState
+    Column("begun_at", Instant, nullable=False),
+    Column("told_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    UniqueConstraint("charging_station", "kind", "request_id"),
+    Index(None, "organisation_id", "charging_station", "id"),
+    sqlite_autoincrement=True,
+)
+
+errand_pages = Table(  # the pages of a report, in whatever order they came
+    "errand_pages",
+    metadata,
+    Column("errand_id", BigInteger, ForeignKey("errands.id"), primary_key=True),
+    Column("seq_no", Integer, primary_key=True),
+    _tenant(),
+    Column("last", Boolean, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
+charging_limits = Table(  # limits that somebody else than us has set in a station (2.0.1 K11-K13)
+    "charging_limits",
+    metadata,
+    Column("charging_station", String, primary_key=True),
+    Column("evse_id", Integer, primary_key=True),  # 0: the whole station
+    Column("source", String, primary_key=True),  # EMS | Other | SO | CSO
+    _tenant(),
+    Column("grid_critical", Boolean, nullable=False),
+    Column("charging_schedules", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "organisation_id", "charging_station"),
+)
+
+evse_reservations = Table(  # an EVSE held for a badge; a driver's hold on a car is a booking
+    "evse_reservations",
+    metadata,
+    Column("charging_station", String, primary_key=True),
+    Column("evse_reservation_id", BigInteger, primary_key=True),
+    _tenant(),
+    Column("evse_id", Integer, nullable=False),  # 0: any
+    Column("token_hint", String, nullable=False),  # last characters only
+    Column("expires_at", Instant),
+    Column("state", String, nullable=False),  # csms.devices.model.ReservationState
+    Column("state_at", Instant, nullable=False),
+    Index(None, "organisation_id", "charging_station"),
+)
+
+device_files = Table(  # firmware for stations, and what they upload; the bytes are files of this id
+    "device_files",
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("kind", String, nullable=False),  # csms.devices.files.FileKind
+    Column("charging_station", String),  # whose upload; None for firmware
+    Column("errand_id", BigInteger),
+    Column("name", String, nullable=False),
+    Column("details", JSON, nullable=False),  # of firmware: vendor, model, version, signature, certificate
+    Column("size_bytes", BigInteger),
+    Column("sha256", String),
+    Column("made_at", Instant, nullable=False),
+    Column("complete_at", Instant),
+    Column("by_person_id", String),
+    Index(None, "organisation_id", "kind", "made_at"),
+)
+
+file_links = Table(  # an address that one station may use for a while; only the hash of its token is kept
+    "file_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _tenant(),
+    Column("file_id", String, ForeignKey("device_files.id"), nullable=False),
+    Column("charging_station", String, nullable=False),
+    Column("purpose", String, nullable=False),  # upload (once) | download
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Index(None, "file_id"),
+)
+
 # --- booking ----------------------------------------------------------------------------------------
 
 bookings = Table(

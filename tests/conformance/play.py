@@ -7,9 +7,20 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
+from supervision.clock import Clock
 from supervision.csms.commands import CommandResult, CommandState
+from supervision.csms.devices.service import DeviceService
+from supervision.notify.alerts import AlertService
 from supervision.store.db import Database
-from supervision.store.schema import charging_stations, charging_transactions, evses
+from supervision.store.outbox import Outbox
+from supervision.store.schema import (
+    alerts,
+    charging_stations,
+    charging_transactions,
+    device_notices,
+    errands,
+    evses,
+)
 from tests.factories import TESTS
 from tests.integration.ocpp_client import Responder, Server
 
@@ -70,3 +81,35 @@ async def status(db: Database, identity: str, evse_id: int = 1) -> tuple[str, st
 async def station(db: Database, identity: str) -> Mapping[str, Any]:
     """Return the row of a charging station."""
     return next(row for row in await rows(db, charging_stations) if row["identity"] == identity)
+
+
+async def settle(db: Database, clock: Clock) -> None:
+    """Let the consequences of what was committed happen."""
+    devices, alerting = DeviceService(db, clock), AlertService(db, clock)
+    await Outbox(db, clock, [devices.consumer(), alerting.consumer()]).drain()
+
+
+async def errand(db: Database, kind: str) -> tuple[str, str]:
+    """State and last word of the newest errand of a kind."""
+    found = [row for row in await rows(db, errands) if row["kind"] == kind]
+    return found[-1]["state"], found[-1]["word"]
+
+
+async def report(db: Database, clock: Clock, identity: str) -> list[Json]:
+    """Return the pages of the newest errand of a station, in order."""
+    devices = DeviceService(db, clock)
+    newest = (await devices.errands("org", identity, limit=1))[0]
+    whole = await devices.errand("org", identity, newest["id"])
+    assert whole is not None
+    pages: list[Json] = whole["pages"]
+    return pages
+
+
+async def notices(db: Database) -> list[tuple[str, str, bool]]:
+    """Kind, name and whether it alarms, of every notice, oldest first."""
+    return [(row["kind"], row["name"], row["alarming"]) for row in await rows(db, device_notices)]
+
+
+async def open_alerts(db: Database) -> list[tuple[str, str]]:
+    """Kind and cause of the open alerts."""
+    return [(row["kind"], row["cause"]) for row in await rows(db, alerts) if row["closed_at"] is None]

@@ -58,6 +58,8 @@ ALERTS = {
     "offline": N_("%(charging_station)s is offline"),
     "undelivered": N_("Something could not be delivered"),
     "problem": N_("%(vehicle)s: %(text)s"),
+    "security": N_("Security event on %(charging_station)s: %(about)s"),
+    "monitoring": N_("%(charging_station)s reports a problem: %(about)s"),
 }
 ALERT_DETAILS = {
     "late": N_("driver %(driver)s, expected %(end_at)s, next booking %(next_at)s"),
@@ -67,6 +69,8 @@ ALERT_DETAILS = {
     "offline": N_("no message since %(since)s"),
     "undelivered": N_("%(consumer)s: %(error)s"),
     "problem": N_("reported by %(driver)s"),
+    "security": N_("its details are on the charging station's page; close this line once you have looked"),
+    "monitoring": N_("told by a monitor of the charging station"),
 }
 ACTIONS = {
     "call": N_("Call %(name)s"),

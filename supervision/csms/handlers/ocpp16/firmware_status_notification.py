@@ -1,7 +1,8 @@
-"""FirmwareStatusNotification of OCPP 1.6."""
+"""FirmwareStatusNotification of OCPP 1.6: how far an update is."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.progress(ErrandKind.FIRMWARE)

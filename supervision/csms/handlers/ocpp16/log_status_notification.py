@@ -1,7 +1,8 @@
-"""LogStatusNotification of OCPP 1.6."""
+"""LogStatusNotification of OCPP 1.6: how far the upload of a log is."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.progress(ErrandKind.LOG)

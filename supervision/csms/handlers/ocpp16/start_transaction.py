@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervision.csms import v16
-from supervision.csms.handlers import common
+from supervision.csms.handlers import common, notices
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
 from supervision.csms.model import IdTokenDecision
 from supervision.csms.store import find_charging_transaction
@@ -21,6 +21,7 @@ async def _start(services: Services, incoming: Incoming, tx: Tx) -> Payload:
     row_id, _ = await common.create(
         services, incoming, tx, fact, decision, natural_key=key, ocpp_transaction_id=None
     )
+    await notices.reservation_used(incoming, tx, incoming.payload.get("reservationId"))
     return _started(row_id, decision)
 
 

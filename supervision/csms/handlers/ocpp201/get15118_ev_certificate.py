@@ -1,4 +1,4 @@
-"""Get15118EVCertificate of OCPP 2.0.1."""
+"""Get15118EVCertificate of OCPP 2.0.1: we issue no contract certificates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""LogStatusNotification of OCPP 2.0.1."""
+"""LogStatusNotification of OCPP 2.0.1: how far the upload of a log is."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.progress(ErrandKind.LOG)

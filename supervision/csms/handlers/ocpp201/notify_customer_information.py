@@ -1,7 +1,8 @@
-"""NotifyCustomerInformation of OCPP 2.0.1."""
+"""NotifyCustomerInformation of OCPP 2.0.1: what a station knows of a person, page by page."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.page(ErrandKind.CUSTOMER_INFORMATION)

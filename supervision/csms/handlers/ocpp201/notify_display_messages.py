@@ -1,7 +1,8 @@
-"""NotifyDisplayMessages of OCPP 2.0.1."""
+"""NotifyDisplayMessages of OCPP 2.0.1: the texts a station shows, message by message (O03)."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.unnumbered_page(ErrandKind.DISPLAY_MESSAGES)

@@ -1,4 +1,7 @@
-"""NotifyEVChargingSchedule of OCPP 2.0.1."""
+"""NotifyEVChargingSchedule of OCPP 2.0.1: kept in the journal.
+
+The car may charge as it says, within its profile.
+"""
 
 from __future__ import annotations
 

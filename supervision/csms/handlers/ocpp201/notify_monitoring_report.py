@@ -1,7 +1,8 @@
-"""NotifyMonitoringReport of OCPP 2.0.1."""
+"""NotifyMonitoringReport of OCPP 2.0.1: the monitors of a station, page by page."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.page(ErrandKind.MONITORING_REPORT)

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import select
 
 from supervision.csms import wire
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
 from supervision.csms.store import update_station
 from supervision.store.db import Tx
@@ -16,8 +18,8 @@ from supervision.store.schema import charging_stations
 _MAX_VARIABLES = 2000  # of one station, as a bound on what it can make us keep
 
 
-async def _notify_report(_services: Services, incoming: Incoming, tx: Tx) -> Payload:
-    """Keep the reported variables as `Component.Variable` -> actual value."""
+async def _notify_report(services: Services, incoming: Incoming, tx: Tx) -> Payload:
+    """Keep the page of its report, and the actual values by `Component.Variable` though pages are lost."""
     station = incoming.station
     known = await tx.scalar(
         select(charging_stations.c.capabilities).where(
@@ -29,6 +31,7 @@ async def _notify_report(_services: Services, incoming: Incoming, tx: Tx) -> Pay
     variables = {**capabilities.get("variables", {}), **_variables(incoming.payload)}
     capabilities["variables"] = dict(list(variables.items())[:_MAX_VARIABLES])
     await update_station(tx, station, capabilities=capabilities)
+    await notices.keep_page(services, incoming, tx, ErrandKind.REPORT)
     return {}
 
 

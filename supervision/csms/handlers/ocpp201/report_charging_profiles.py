@@ -1,7 +1,8 @@
-"""ReportChargingProfiles of OCPP 2.0.1."""
+"""ReportChargingProfiles of OCPP 2.0.1: the profiles a station holds, message by message (K09)."""
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from supervision.csms.devices.model import ErrandKind
+from supervision.csms.handlers import notices
 
-HANDLER = answer_with({})
+HANDLER = notices.unnumbered_page(ErrandKind.CHARGING_PROFILES)

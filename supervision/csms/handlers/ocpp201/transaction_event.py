@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supervision.csms import v201, wire
-from supervision.csms.handlers import common
+from supervision.csms.handlers import common, notices
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
 from supervision.csms.model import IdTokenDecision, IdTokenStatus, Phase, TransactionEvent
 from supervision.csms.store import find_charging_transaction, insert_transaction_event
@@ -22,6 +22,7 @@ async def _transaction_event(services: Services, incoming: Incoming, tx: Tx) -> 
     row = await find_charging_transaction(tx, incoming.station, ocpp_transaction_id=event.ocpp_transaction_id)
     decision = await _decide(services, incoming, tx, event, row)
     row_id = await _fold(services, incoming, tx, event, row, decision)
+    await notices.reservation_used(incoming, tx, incoming.payload.get("reservationId"))
     evse_id = event.fact.evse_id or (row["evse_id"] if row is not None else 0)
     services.hot.samples(incoming.job, incoming.station, evse_id, event.samples, incoming.now, row_id)
     return _answer(event, decision, incoming.payload)
