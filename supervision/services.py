@@ -12,8 +12,11 @@ from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.commands import CommandService
+from supervision.csms.devices.campaigns import CampaignService
+from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.journal import JournalService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -35,7 +38,10 @@ class Services:
     registry: Registry
     commands: CommandService
     directory: DirectoryService
+    journal: JournalService
     devices: DeviceService
+    files: FileService
+    campaigns: CampaignService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

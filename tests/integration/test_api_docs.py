@@ -24,6 +24,7 @@ ELSEWHERE = {
     "code_not_released",
     "code_revoked",
     "device_unreachable",
+    "file_missing",
     "immobilised",
     "key_present",
     "message_outdated",

@@ -8,6 +8,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.csms import credentials
 from supervision.csms.directory import NewEvse, Page
+from supervision.csms.journal import Wanted
 from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
@@ -57,13 +58,13 @@ async def list_charging_stations(call: Call) -> object:
 
 async def get_charging_station(call: Call) -> object:
     """Return one charging station with its EVSEs."""
-    _, document = await _found(call)
+    _, document = await found_station(call)
     return document
 
 
 async def post_command(call: Call) -> object:
     """Send a CALL and wait for its answer."""
-    organisation_id, station = await _found(call)
+    organisation_id, station = await found_station(call)
     call.require(rules.may_command, organisation_id)
     result = await call.services.commands.send(
         organisation_id,
@@ -85,9 +86,23 @@ async def post_command(call: Call) -> object:
 
 async def list_frames(call: Call) -> object:
     """Return raw frames, oldest first, secrets masked."""
-    organisation_id, station = await _found(call)
-    page = await call.services.directory.frames(
-        organisation_id, station["identity"], after=call.after_number, limit=call.limit
+    organisation_id, station = await found_station(call)
+    direction = call.query.get("direction") or None
+    if direction not in {None, "in", "out"}:
+        raise invalid("direction", "in or out is wanted")
+    wanted = Wanted(
+        action=call.query.get("action") or None,
+        direction=direction,
+        since=call.instant("since") if call.query.get("since") else None,
+        until=call.instant("until") if call.query.get("until") else None,
+        problems=bool(_flag(call, "problems")),
+    )
+    page = await call.services.journal.frames(
+        organisation_id,
+        station["identity"],
+        wanted=wanted,
+        after=call.after_number,
+        limit=call.limit,
     )
     return page if isinstance(page, Refused) else {"items": page.items, "next": page.next}
 
@@ -192,7 +207,7 @@ async def _organisation_of_station(call: Call, station_id: str) -> str:
     raise ApiError(404, "station_unknown", f"unknown station {station_id!r}")
 
 
-async def _found(call: Call) -> tuple[str, Mapping[str, Any]]:
+async def found_station(call: Call) -> tuple[str, Mapping[str, Any]]:
     """Return organisation and station; one the caller does not supervise is not confirmed to exist."""
     identity = call.path["identity"]
     for organisation_id in rules.supervised(call.identity):
@@ -258,7 +273,14 @@ OPERATIONS = (
         path="/charging-stations/{identity}/frames",
         summary="Raw frames, oldest first, secrets masked",
         handler=list_frames,
-        query=_PAGING,
+        query={
+            "action": "CALLs of this name",
+            "direction": "in (from the station) or out",
+            "since": "From this instant on",
+            "until": "Before this instant",
+            "problems": "true: only frames that could not be used",
+            **_PAGING,
+        },
         answer=page_of("Frame"),
         tag="charging stations",
     ),
