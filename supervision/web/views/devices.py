@@ -215,10 +215,8 @@ def _raw(document: Document) -> RawFrame:
 
 async def _last_outcome(services: Services, device: Device) -> CommandOutcome | None:
     """The newest command sent from the portal, so that a reload still shows its answer."""
-    commands = await services.directory.latest_commands(
-        device.organisation_id, device.document["identity"], limit=20
-    )
-    mine = next((entry for entry in commands if entry["origin"] == "portal"), None)
+    page = await services.directory.commands(device.organisation_id, device.document["identity"], limit=20)
+    mine = next((entry for entry in page.items if entry["origin"] == "portal"), None)
     if mine is None:
         return None
     return CommandOutcome(

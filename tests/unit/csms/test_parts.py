@@ -38,7 +38,11 @@ def test_what_has_no_list_goes_as_it_is(action: str, payload: dict[str, Any]) ->
 
 
 def test_the_answers_become_one() -> None:
-    parts = [{"clearMonitoringResult": [1, 2], "customData": {}}, {"clearMonitoringResult": [3]}, {}]
+    parts: list[dict[str, Any]] = [
+        {"clearMonitoringResult": [1, 2], "customData": {}},
+        {"clearMonitoringResult": [3]},
+        {},
+    ]
     assert joined("ClearVariableMonitoring", parts) == {"clearMonitoringResult": [1, 2, 3], "customData": {}}
     assert joined("ClearVariableMonitoring", parts[:1]) == parts[0]
     assert joined("Reset", [{"status": "Accepted"}]) == {"status": "Accepted"}
