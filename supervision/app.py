@@ -38,6 +38,7 @@ from supervision.booking.service import BookingService
 from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
@@ -162,6 +163,7 @@ def build_services(
         returns=ReturnService(db, clock, bookings=bookings, access=access),
         registry=registry,
         commands=commands,
+        batches=BatchService(db=db, clock=clock, commands=commands),
         directory=DirectoryService(db=db, registry=registry),
         devices=DeviceService(db, clock),
         charging=ChargingService(db=db, clock=clock, commands=commands),

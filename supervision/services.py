@@ -11,6 +11,7 @@ from supervision.billing.service import BillingService
 from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
@@ -34,6 +35,7 @@ class Services:
     returns: ReturnService
     registry: Registry
     commands: CommandService
+    batches: BatchService
     directory: DirectoryService
     devices: DeviceService
     charging: ChargingService

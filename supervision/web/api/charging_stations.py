@@ -1,4 +1,4 @@
-"""API: charging stations, their frames, charging transactions and commands; id tokens."""
+"""API: charging stations, their frames and charging transactions; id tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
 from supervision.web.api.operation import Answer, ApiError, Call, Operation, forbidden, invalid
 from supervision.web.api.schemas import (
-    ANYTHING,
     EVSE_IN,
     ID,
     INSTANT,
@@ -57,35 +56,13 @@ async def list_charging_stations(call: Call) -> object:
 
 async def get_charging_station(call: Call) -> object:
     """Return one charging station with its EVSEs."""
-    _, document = await _found(call)
+    _, document = await found_station(call)
     return document
-
-
-async def post_command(call: Call) -> object:
-    """Send a CALL and wait for its answer."""
-    organisation_id, station = await _found(call)
-    call.require(rules.may_command, organisation_id)
-    result = await call.services.commands.send(
-        organisation_id,
-        station["identity"],
-        call.body["action"],
-        call.body.get("payload", {}),
-        timeout_s=call.body.get("timeout_s", 30),
-        by_person_id=call.identity.person.id,
-    )
-    if isinstance(result, Refused):
-        return result
-    return {
-        "id": result.id,
-        "state": result.state.value,
-        "response": result.response,
-        "error": result.error,
-    }
 
 
 async def list_frames(call: Call) -> object:
     """Return raw frames, oldest first, secrets masked."""
-    organisation_id, station = await _found(call)
+    organisation_id, station = await found_station(call)
     page = await call.services.directory.frames(
         organisation_id, station["identity"], after=call.after_number, limit=call.limit
     )
@@ -192,7 +169,7 @@ async def _organisation_of_station(call: Call, station_id: str) -> str:
     raise ApiError(404, "station_unknown", f"unknown station {station_id!r}")
 
 
-async def _found(call: Call) -> tuple[str, Mapping[str, Any]]:
+async def found_station(call: Call) -> tuple[str, Mapping[str, Any]]:
     """Return organisation and station; one the caller does not supervise is not confirmed to exist."""
     identity = call.path["identity"]
     for organisation_id in rules.supervised(call.identity):
@@ -202,7 +179,7 @@ async def _found(call: Call) -> tuple[str, Mapping[str, Any]]:
     raise ApiError(404, "charging_station_unknown", f"unknown charging station {identity!r}")
 
 
-_PAGING = {"limit": "Page length", "after": "Cursor of the page before"}
+PAGING = {"limit": "Page length", "after": "Cursor of the page before"}
 
 OPERATIONS = (
     Operation(
@@ -227,7 +204,7 @@ OPERATIONS = (
         path="/charging-stations",
         summary="Charging stations",
         handler=list_charging_stations,
-        query=_PAGING,
+        query=PAGING,
         answer=page_of("ChargingStation"),
         tag="charging stations",
     ),
@@ -240,25 +217,11 @@ OPERATIONS = (
         tag="charging stations",
     ),
     Operation(
-        method="POST",
-        path="/charging-stations/{identity}/commands",
-        summary="Any CALL of either OCPP version, through the station's command queue",
-        handler=post_command,
-        body=strict(
-            "action",
-            action={"type": "string", "minLength": 1, "maxLength": 50},
-            payload=ANYTHING,
-            timeout_s={"type": "number", "exclusiveMinimum": 0, "maximum": 600},
-        ),
-        answer=ref("CommandResult"),
-        tag="charging stations",
-    ),
-    Operation(
         method="GET",
         path="/charging-stations/{identity}/frames",
         summary="Raw frames, oldest first, secrets masked",
         handler=list_frames,
-        query=_PAGING,
+        query=PAGING,
         answer=page_of("Frame"),
         tag="charging stations",
     ),
@@ -267,7 +230,7 @@ OPERATIONS = (
         path="/charging-transactions",
         summary="Charging transactions, oldest first",
         handler=list_charging_transactions,
-        query={"charging_station": "Identity", "open": "true or false", **_PAGING},
+        query={"charging_station": "Identity", "open": "true or false", **PAGING},
         answer=page_of("ChargingTransaction"),
         tag="charging stations",
     ),
@@ -276,7 +239,7 @@ OPERATIONS = (
         path="/id-tokens",
         summary="Badges and app tokens",
         handler=list_id_tokens,
-        query=_PAGING,
+        query=PAGING,
         answer=page_of("IdToken"),
         tag="id tokens",
     ),
