@@ -361,6 +361,8 @@ FIELDS = [
     "without_charge",
     "organisation",
     "command",
+    "where",
+    "model",
     "action",
     "kind",
     "id",
@@ -393,7 +395,7 @@ def friendly(page: Any) -> bool:
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_nonsense_in_a_form_gets_a_friendly_page(world: World, path: str) -> None:
-    role = "manager" if path.startswith(("/alerts", "/charging-stations")) else "driver"
+    role = "manager" if path.startswith(("/alerts", "/charging-stations", "/command-batches")) else "driver"
     for text in NONSENSE:
         page = await world.submit(role, filled(path), dict.fromkeys(FIELDS, text))
         assert friendly(page), (path, text[:40], page.status, page.text[:500])
@@ -445,7 +447,11 @@ async def test_a_huge_form_gets_a_friendly_page(world: World) -> None:
 
 @pytest.mark.parametrize("path", sorted(path for method, path, _ in ROUTES if method == "GET"))
 async def test_nonsense_in_an_address_gets_a_friendly_page(world: World, path: str) -> None:
-    role = "manager" if path.startswith(("/supervision", "/stations", "/charging-stations")) else "driver"
+    role = (
+        "manager"
+        if path.startswith(("/supervision", "/stations", "/charging-stations", "/command-batches"))
+        else "driver"
+    )
     for text in NONSENSE:
         query = str(httpx2.QueryParams(dict.fromkeys(FIELDS, text[:1000])))
         known = "st" if path.startswith("/stations") else ""

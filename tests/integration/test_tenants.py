@@ -24,6 +24,7 @@ OWN_PAGES = {
     "/supervision",
     "/supervision/events",
     "/charging-stations",
+    "/command-batches",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {
@@ -40,10 +41,12 @@ THINGS = {
     "/stations/{id}/events": ("st", "zz"),
     "/charging-stations/{identity}": ("CP16", "ZZ"),
     "/charging-stations/{identity}/events": ("CP16", "ZZ"),
+    "/command-batches/{id}": ("batch1", "zz"),
+    "/command-batches/{id}/events": ("batch1", "zz"),
 }
 # What stands on pages of organisation org and of no other; ids of the rival begin with r-.
 OURS = re.compile(r"(?<![-\w])(CP1[678]|car-[123]|AA-00\d-AA|[dm]\d secret-name|old\d|b1|Com|St)(?![-\w])")
-SEEN_BY = {"/stations": "manager", "/charging-stations": "manager", "/supervision": "manager"}
+SEEN_BY = dict.fromkeys(("/stations", "/charging-stations", "/command-batches", "/supervision"), "manager")
 
 
 def test_C1_every_page_is_tried_here() -> None:
