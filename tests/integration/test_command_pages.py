@@ -46,7 +46,7 @@ async def batch_of(world: World, page: Page) -> Mapping[str, Any]:
 async def test_an_accepted_restart_is_shown_as_not_done_yet(world: World, server: Server) -> None:
     async with server.station("CP16"):
         page = await world.submit("manager", f"{DEVICE}/commands", {"command": "reset", "reset_kind": "soft"})
-    assert "Reset : répondu accepté, en attente du redémarrage" in text_of(page)
+    assert "Reset : répondu, accepté, en attente du redémarrage" in text_of(page)
     english = await world.visit("manager", DEVICE, headers=ENGLISH)
     assert "accepted, waiting for the restart" in text_of(english)
 

@@ -453,6 +453,25 @@ async def test_a_list_that_broke_off_keeps_the_answers_it_got(server: Server, sq
     assert [call[1] for call in point.commands] == [ended.id, f"{ended.id}.1.1"]
 
 
+async def test_a_limit_that_was_reported_is_kept(server: Server) -> None:
+    """Each message has its limit: they are instances of one variable, and are not mixed up."""
+    limits = {"GetVariables": "2", "GetReport": "1", "SetVariables": "9"}
+    data = [
+        {
+            "component": {"name": "DeviceDataCtrlr"},
+            "variable": {"name": "ItemsPerMessage", "instance": name},
+            "variableAttribute": [{"value": value}],
+        }
+        for name, value in limits.items()
+    ]
+    report = {"requestId": 1, "generatedAt": "2026-11-21T08:00:00Z", "seqNo": 0, "reportData": data}
+    async with server.station("CS201", V201, respond=read) as point:
+        assert await point.answer("NotifyReport", report) == {}
+        ended = await sent(server, "GetVariables", {"getVariableData": variables(3)}, identity="CS201")
+    assert [len(call[3]["getVariableData"]) for call in point.commands] == [2, 1]
+    assert ended.response == read("", {"getVariableData": variables(3)})
+
+
 async def test_an_urgent_command_goes_between_two_parts(server: Server, sqlite_db: Database) -> None:
     await teach(sqlite_db, {"variables": {"DeviceDataCtrlr.ItemsPerMessage[GetVariables]": "1"}})
     async with server.station("CS201", V201, respond=silent) as point, asyncio.TaskGroup() as tasks:
