@@ -39,6 +39,7 @@ from supervision.booking.service import BookingService
 from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
@@ -168,6 +169,7 @@ def build_services(
         returns=ReturnService(db, clock, bookings=bookings, access=access),
         registry=registry,
         commands=commands,
+        batches=BatchService(db=db, clock=clock, commands=commands),
         directory=DirectoryService(db=db, registry=registry),
         journal=JournalService(db),
         devices=DeviceService(db, clock),

@@ -11,6 +11,7 @@ from supervision.billing.service import BillingService
 from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
@@ -37,6 +38,7 @@ class Services:
     returns: ReturnService
     registry: Registry
     commands: CommandService
+    batches: BatchService
     directory: DirectoryService
     journal: JournalService
     devices: DeviceService

@@ -168,6 +168,8 @@ def _past_of(p: str) -> Callable[[Tx], Any]:
         for n in (1, 2, 3):
             await tx.execute(insert(schema.frames).values(**_frame(mine, point, n)))
             await tx.execute(insert(schema.charging_transactions).values(**_charged(mine, point, p, n)))
+            await tx.execute(insert(schema.command_batches).values(**_batch(mine, p, n)))
+            await tx.execute(insert(schema.commands).values(**_command(mine, point, p, n)))
         await tx.execute(
             insert(schema.alerts).values(
                 **mine, station_id=f"{p}st", kind="offline", cause=point, severity="high", opened_at=NOW
@@ -238,6 +240,36 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
         "meter_start_wh": 1000 * n,
         "meter_stop_wh": 1000 * n + 500 if ended else None,
         "energy_wh": 500 if ended else None,
+    }
+
+
+def _batch(mine: Mapping[str, str], p: str, n: int) -> dict[str, Any]:
+    at = NOW - timedelta(hours=n // 2)  # batch2 and batch3 are of one instant
+    of_batch = {
+        "action": "ClearCache",
+        "origin": "api",
+        "created_at": at,
+        "expires_at": at + timedelta(days=1),
+    }
+    return {**mine, "id": f"{p}batch{n}".replace("-", ""), **of_batch}
+
+
+def _command(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, Any]:
+    """The first waits, the others were answered; ids are as the service makes them, without a dash."""
+    ended = {"state": "answered", "ocpp": "1.6", "response": {"status": "Accepted"}, "tries": 1}
+    return {
+        **mine,
+        "id": f"{p}command{n}".replace("-", ""),
+        "charging_station": point,
+        "batch_id": f"{p}batch{n}".replace("-", ""),
+        "action": "ClearCache",
+        "payload": {},
+        "priority": 4,
+        "state": "queued",
+        "created_at": NOW - timedelta(hours=n // 2),
+        "expires_at": NOW + timedelta(days=1),
+        "origin": "api",
+        **({} if n == 1 else ended),
     }
 
 

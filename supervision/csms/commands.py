@@ -1,7 +1,8 @@
 """Commands to charging stations: kept as rows, checked before sending, answered by what the station said.
 
 `send` waits for the end of the command. `enqueue` returns at once: the command is sent now, or when the
-station is back before it expires, and its end is told by the event `CommandFinished`.
+station is back before it expires, is tried again as its policy says, and its end is told by the event
+`CommandFinished`. The table is the queue: what is not in it is not on its way.
 """
 
 from __future__ import annotations
@@ -9,31 +10,35 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import and_, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import credentials, metrics
+from supervision.csms import command_store, credentials, metrics, parts
 from supervision.csms.catalogue import TO_STATION
+from supervision.csms.command_policy import end_of, next_try, policy_of, priority_of
+from supervision.csms.command_store import (
+    UNFINISHED,
+    CommandResult,
+    Order,
+    Row,
+    fingerprint,
+    insert_order,
+    result_of,
+    station_of,
+    version_of,
+)
 from supervision.csms.frame import CallError, CallResult, Version, write_call
 from supervision.csms.masking import mask_payload
-from supervision.csms.outbound import (
-    TIMED_OUT,
-    CommandState,
-    Outcome,
-    QueuedCall,
-    outcome_of,
-    priority_of,
-)
+from supervision.csms.outbound import CALLED_OFF, TIMED_OUT, CommandState, Outcome, QueuedCall, outcome_of
 from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import read_leniently, violations
 from supervision.csms.store import HotPath, Station, update_station
 from supervision.kernel.errors import Refused
-from supervision.kernel.events import CommandFinished
 from supervision.log import Log
 from supervision.store.db import Database, Job, Reader, StoreUnavailableError, Tx, across_tenants
 from supervision.store.schema import charging_stations, commands
@@ -41,52 +46,43 @@ from supervision.store.schema import charging_stations, commands
 log = Log("supervision.csms.commands")
 
 MAX_TIMEOUT_S = 600
+MAX_EXPIRY_S = 7 * 86_400
 SWEEP_S = 5.0
+SWEPT_AT_ONCE = 500
+MAX_BULK = 20  # commands of batches on their way at once, over all stations
 _START = across_tenants("commands of every organisation were on their way when the process ended")
-_UNFINISHED = (CommandState.QUEUED.value, CommandState.SENT.value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandResult:
-    """The end of a command, as the API tells it."""
-
-    id: str
-    state: CommandState
-    response: Mapping[str, Any] | None = None
-    error: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """A command that was checked; `refusal` is set when it must not be sent."""
-
-    id: str
-    station: Station
-    version: Version | None
-    action: str
-    payload: Mapping[str, Any]
-    timeout_s: float
-    origin: str
-    by_person_id: str | None
-    refusal: Mapping[str, Any] | None
+_SWEEP = across_tenants("commands of every organisation fall due")
+_QUEUED, _SENT = CommandState.QUEUED.value, CommandState.SENT.value
 
 
 class CommandService:
     """Every CALL of both versions, through the one queue of the station's socket."""
 
-    def __init__(self, *, db: Database, clock: Clock, registry: Registry) -> None:
+    def __init__(self, *, db: Database, clock: Clock, registry: Registry, max_bulk: int = MAX_BULK) -> None:
         self._db = db
         self._clock = clock
         self._registry = registry
+        self._max_bulk = max_bulk
         self._tasks: asyncio.TaskGroup | None = None
+        self._bell = asyncio.Event()
+        self._running: dict[str, asyncio.Event] = {}  # commands this process cares for -> set at their end
+        self._bulk: set[str] = set()
 
     async def run(self) -> None:
-        """Own the commands nobody waits for and end those that expired; ends only by cancellation."""
+        """Own the commands nobody waits for and send what falls due; ends only by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             while True:
-                await self._expire()
-                await asyncio.sleep(SWEEP_S)
+                await self.sweep()
+                try:
+                    async with asyncio.timeout(SWEEP_S):
+                        await self._bell.wait()
+                except TimeoutError:
+                    continue
+
+    def ring(self) -> None:
+        """Look at what is due now instead of at the next sweep."""
+        self._bell.set()
 
     async def send(
         self,
@@ -98,19 +94,32 @@ class CommandService:
         timeout_s: float = 30,
         origin: str = "api",
         by_person_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandResult | Refused:
-        """Send a CALL and wait for its end; `Refused` only for a station the organisation does not have."""
-        order = await self._order(organisation_id, identity, action, payload, timeout_s, origin, by_person_id)
+        """Send a CALL once and wait for its end.
+
+        Refused: `unknown_charging_station`; `conflict` when the key belongs to another command. The command
+        that the station already has under the key is waited for instead of a second one.
+        """
+        order = await self._order(
+            organisation_id,
+            identity,
+            action,
+            payload,
+            lasts_s=min(max(timeout_s, 0.1), MAX_TIMEOUT_S),
+            origin=origin,
+            by_person_id=by_person_id,
+            key=idempotency_key,
+        )
         if order is None:
             return Refused("unknown_charging_station", {"charging_station": identity})
-        if order.refusal is not None:
-            return await self._finish_at_once(order, Outcome(state=CommandState.REFUSED, error=order.refusal))
         connection = self._registry.get(identity)
-        if connection is None:
-            return await self._finish_at_once(order, Outcome(state=CommandState.OFFLINE))
-        await self._insert(order, CommandState.QUEUED)
-        outcome = await self._through(connection, order.id, order.action, order.payload, order.timeout_s)
-        return await self._finish(order.station, order.id, order.action, outcome, payload=order.payload)
+        if order.refusal is not None or connection is None:
+            return await self._enter_ended(order)
+        known = await self._enter(order, CommandState.QUEUED)
+        if known is not None:
+            return await self._await_known(order, known)
+        return await self._attend(connection, order)
 
     async def enqueue(
         self,
@@ -119,21 +128,67 @@ class CommandService:
         action: str,
         payload: Mapping[str, Any],
         *,
-        expires_s: float = 120,
+        expires_s: float | None = None,
         origin: str = "charging",
         by_person_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> CommandResult | Refused:
-        """Record a CALL and return at once, in state `queued` or `refused`; its end comes as an event."""
-        order = await self._order(organisation_id, identity, action, payload, expires_s, origin, by_person_id)
+        """Record a CALL and return at once, in state `queued` or `refused`; its end comes as an event.
+
+        Refused as by `send`. `expires_s` is what the action's policy says when it is not given.
+        """
+        policy = policy_of(action)
+        wanted_s = policy.expires_s if expires_s is None else expires_s
+        order = await self._order(
+            organisation_id,
+            identity,
+            action,
+            payload,
+            lasts_s=min(max(wanted_s, 0.1), MAX_EXPIRY_S),
+            answer_s=policy.answer_s,
+            tries_allowed=command_store.tries_for(action, payload),
+            origin=origin,
+            by_person_id=by_person_id,
+            key=idempotency_key,
+        )
         if order is None:
             return Refused("unknown_charging_station", {"charging_station": identity})
         if order.refusal is not None:
-            return await self._finish_at_once(order, Outcome(state=CommandState.REFUSED, error=order.refusal))
-        await self._insert(order, CommandState.QUEUED)
+            return await self._enter_ended(order)
+        known = await self._enter(order, CommandState.QUEUED)
+        if known is not None:
+            return known
         connection = self._registry.get(identity)
         if connection is not None:
-            self._follow(connection, order.id, order.action, order.payload, order.timeout_s)
+            self._follow(connection, order)
         return CommandResult(id=order.id, state=CommandState.QUEUED)
+
+    async def cancel(self, organisation_id: str, identity: str, command_id: str) -> CommandResult | Refused:
+        """Call off a command that was not sent, or waits to be tried again; repeating it changes nothing.
+
+        Refused: `unknown_command`, `already_sent` while its answer is awaited, `already_ended` after its end.
+        """
+
+        async def unit(tx: Tx) -> Refused | None:
+            row = await tx.first(
+                command_store.with_station().where(
+                    command_store.of(organisation_id, identity, command_id),
+                    charging_stations.c.organisation_id == organisation_id,
+                )
+            )
+            refused = _uncancellable(row, command_id)
+            if refused is None and row is not None and row["state"] == _QUEUED:
+                now = self._clock.now()
+                await command_store.finish(tx, station_of(row), row, CommandState.CANCELLED, now)
+            return refused
+
+        refused = await self._db.write(organisation_id, unit)
+        if refused is not None:
+            return refused
+        connection = self._registry.get(identity)
+        if connection is not None:
+            connection.outbound.call_off(command_id)
+        return await self.result(organisation_id, command_id) or _unknown(command_id)
 
     async def result(self, organisation_id: str, command_id: str) -> CommandResult | None:
         """Return a command as it stands."""
@@ -143,7 +198,7 @@ class CommandService:
                     commands.c.organisation_id == organisation_id, commands.c.id == command_id
                 )
             )
-        return None if row is None else _result_of(row)
+        return None if row is None else result_of(row)
 
     # --- for the central system ---------------------------------------------------------------------------
 
@@ -152,93 +207,150 @@ class CommandService:
         station, now = connection.station, self._clock.now()
         async with self._db.read(station.organisation_id) as reader:
             rows = await reader.all(
-                select(commands)
+                command_store.with_station()
                 .where(
                     commands.c.organisation_id == station.organisation_id,
                     commands.c.charging_station == station.identity,
-                    commands.c.state == CommandState.QUEUED.value,
+                    commands.c.state == _QUEUED,
+                    commands.c.batch_id.is_(None),
                     commands.c.expires_at > now,
+                    or_(commands.c.due_at.is_(None), commands.c.due_at <= now),
                 )
                 .order_by(commands.c.priority, commands.c.created_at)
             )
         for row in rows:
-            left = (row["expires_at"] - now).total_seconds()
-            self._follow(connection, row["id"], row["action"], row["payload"], left)
+            await self._take_up(connection, row)
+        self.ring()
 
-    async def sending(self, connection: Connection, call: QueuedCall, hot: HotPath) -> str:
-        """Journal a CALL as sent, commit, and return its text. The command's id is the message id."""
+    async def sending(self, connection: Connection, call: QueuedCall, hot: HotPath) -> str | None:
+        """Journal a CALL as sent, commit, and return its text; None when its command has ended meanwhile."""
         station, now = connection.station, self._clock.now()
-        text = write_call(call.command_id, call.action, call.payload)
+        text = write_call(call.message_id, call.action, call.payload)
 
-        async def unit(tx: Tx) -> None:
-            await tx.execute(
-                _command(station, call.command_id).values(
-                    state=CommandState.SENT.value, sent_at=now, payload=mask_payload(dict(call.payload))
-                )
+        expected = or_(  # the first CALL of a try, and those that follow it
+            and_(commands.c.state == _QUEUED, commands.c.tries == call.tries - 1),
+            and_(commands.c.state == _SENT, commands.c.tries == call.tries),
+        )
+
+        async def unit(tx: Tx) -> bool:
+            sent = await command_store.change(
+                tx,
+                station,
+                call.command_id,
+                expected,
+                state=_SENT,
+                sent_at=now,
+                ocpp=connection.version.number,
+                tries=call.tries,
+                payload=dict(call.kept),
             )
+            if not sent:
+                return False
             job = Job()
             hot.frame(job, station, now, "out", text)
             await tx.append(job)
+            return True
 
-        await self._db.write(station.organisation_id, unit)
-        return text
+        return text if await self._db.write(station.organisation_id, unit) else None
 
-    async def record_late(self, station: Station, frame: CallResult | CallError) -> bool:
-        """Keep an answer that came after its timeout; False when no command waits for one."""
-        outcome = outcome_of(frame)
-        details = {"late": {"state": outcome.state.value, "at": self._clock.now().isoformat()}}
+    async def record_late(self, connection: Connection, frame: CallResult | CallError) -> bool:
+        """Keep an answer that came after its time; False when no command waits for one.
 
-        async def unit(tx: Tx) -> int:
-            return await tx.execute(
-                _command(station, frame.message_id)
-                .where(commands.c.state.in_((CommandState.TIMEOUT.value, CommandState.OFFLINE.value)))
-                .values(response=mask_payload(outcome.response), error=mask_payload(outcome.error) or details)
+        It ends a command that waits to be tried again: nothing is asked twice that has been answered.
+        """
+        station, command_id = connection.station, _command_of(frame.message_id)
+        outcome, now = outcome_of(frame), self._clock.now()
+
+        async def unit(tx: Tx) -> bool:
+            row = await command_store.load(tx, station, command_id)
+            if row is None:
+                return False
+            response = _joined_to(row, outcome.response)
+            if row["state"] == _QUEUED and row["tries"]:
+                values = {"response": response, "error": mask_payload(outcome.error)}
+                await command_store.finish(tx, station, row, outcome.state, now, **values)
+                return True
+            late = {"late": {"state": outcome.state.value, "at": now.isoformat()}}
+            ended = (CommandState.TIMEOUT.value, CommandState.OFFLINE.value)
+            error = mask_payload(outcome.error) or late
+            tx.touch(station.topic)
+            return bool(
+                await command_store.change(
+                    tx, station, command_id, commands.c.state.in_(ended), response=response, error=error
+                )
             )
 
-        return await self._db.write(station.organisation_id, unit) > 0
+        taken = await self._db.write(station.organisation_id, unit)
+        if taken:
+            connection.outbound.call_off(command_id)
+        return taken
+
+    # --- due work -----------------------------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """End what expired and send what is due: further tries, and the next commands of batches."""
+        self._bell.clear()
+        try:
+            await self._expire()
+            for row in await self._due():
+                connection = self._registry.get(row["charging_station"])
+                if connection is not None and self._has_room(connection, row):
+                    await self._take_up(connection, row)
+        except StoreUnavailableError:
+            log.warning("commands.sweep_waits_for_the_database")
+
+    def _has_room(self, connection: Connection, row: Row) -> bool:
+        """Batches yield: so many at once, and none to a station that could not be sent it now."""
+        if row["id"] in self._running:
+            return False
+        return row["batch_id"] is None or (connection.outbound.ready and len(self._bulk) < self._max_bulk)
+
+    async def _due(self) -> list[dict[str, Any]]:
+        now = self._clock.now()
+        here = and_(
+            charging_stations.c.connected_at.is_not(None), charging_stations.c.disconnected_at.is_(None)
+        )
+        async with self._db.read(_SWEEP) as reader:
+            return await reader.all(
+                command_store.with_station()
+                .where(
+                    commands.c.state == _QUEUED, commands.c.due_at <= now, commands.c.expires_at > now, here
+                )
+                .order_by(commands.c.priority, commands.c.due_at, commands.c.id)
+                .limit(SWEPT_AT_ONCE)
+            )
 
     async def _expire(self) -> None:
         """End commands whose station did not come back in time; those of live sockets end by themselves."""
         now = self._clock.now()
-        overdue = commands.c.expires_at <= now - timedelta(seconds=SWEEP_S)
-        queued = commands.c.state == CommandState.QUEUED.value
-        try:
-            async with self._db.read(_START) as reader:  # the idle sweep takes no write lock
-                if await reader.first(select(commands.c.id).where(queued, overdue).limit(1)) is None:
-                    return
-            await self._end_where(CommandState.OFFLINE, now, queued, overdue)
-        except StoreUnavailableError:
-            log.warning("commands.expiry_waits_for_the_database")
+        overdue = and_(commands.c.state == _QUEUED, commands.c.expires_at <= now - timedelta(seconds=SWEEP_S))
+        async with self._db.read(_SWEEP) as reader:  # the idle sweep takes no write lock
+            if await reader.first(select(commands.c.id).where(overdue).limit(1)) is None:
+                return
+
+        async def unit(tx: Tx) -> None:
+            for row in await tx.all(command_store.with_station().where(overdue)):
+                await command_store.finish(tx, station_of(row), row, CommandState.OFFLINE, now)
+
+        await self._db.write(_SWEEP, unit)
 
     async def recover(self) -> None:
-        """After a restart nobody waits for an answer: what was sent timed out, what expired is over."""
-        now = self._clock.now()
-        lost = or_(commands.c.state == CommandState.SENT.value, commands.c.expires_at <= now)
-        await self._end_where(CommandState.TIMEOUT, now, commands.c.state.in_(_UNFINISHED), lost)
+        """After a restart nobody waits for an answer: what was sent timed out, what expired is over.
 
-    async def _end_where(self, state: CommandState, now: datetime, *conditions: Any) -> None:
+        What was sent is tried again only where its policy allows it.
+        """
+        now = self._clock.now()
+        lost = and_(
+            commands.c.state.in_(UNFINISHED), or_(commands.c.state == _SENT, commands.c.expires_at <= now)
+        )
+
         async def unit(tx: Tx) -> None:
-            rows = await tx.all(
-                select(commands, charging_stations.c.station_id)
-                .join(charging_stations, charging_stations.c.identity == commands.c.charging_station)
-                .where(*conditions)
-            )
-            for row in rows:
-                await tx.execute(
-                    update(commands)
-                    .where(commands.c.id == row["id"])
-                    .values(state=state.value, finished_at=now, payload=mask_payload(row["payload"]))
-                )
-                station = Station(
-                    identity=row["charging_station"],
-                    organisation_id=row["organisation_id"],
-                    station_id=row["station_id"],
-                )
-                tx.emit(_finished(station, row["id"], row["action"], state))
+            for row in await tx.all(command_store.with_station().where(lost)):
+                await self._end_or_repeat(tx, station_of(row), row, TIMED_OUT)
 
         await self._db.write(_START, unit)
 
-    # --- inside -------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------
 
     async def _order(
         self,
@@ -246,134 +358,205 @@ class CommandService:
         identity: str,
         action: str,
         payload: Mapping[str, Any],
-        timeout_s: float,
+        *,
+        lasts_s: float,
         origin: str,
         by_person_id: str | None,
-    ) -> _Order | None:
+        key: str | None,
+        answer_s: float | None = None,
+        tries_allowed: int = 1,
+    ) -> Order | None:
         async with self._db.read(organisation_id) as reader:
             row = await _station_row(reader, organisation_id, identity)
         if row is None:
             return None
         connection = self._registry.get(identity)
-        version = connection.version if connection is not None else _version_of(row["ocpp"])
-        return _Order(
+        version = connection.version if connection is not None else version_of(row["ocpp"])
+        return Order(
             id=chance.new_id(),
             station=Station(identity=identity, organisation_id=organisation_id, station_id=row["station_id"]),
             version=version,
             action=action,
             payload=payload,
-            timeout_s=min(max(timeout_s, 0.1), MAX_TIMEOUT_S),
+            priority=priority_of(action),
+            lasts_s=lasts_s,
+            answer_s=answer_s,
+            tries=0,
+            tries_allowed=tries_allowed,
             origin=origin,
             by_person_id=by_person_id,
             refusal=check(version, action, payload),
+            items=parts.limit_of(action, row["capabilities"] or {}),
+            key=key,
         )
 
-    async def _insert(self, order: _Order, state: CommandState, **values: Any) -> None:
-        now = self._clock.now()
-        row = {
-            "id": order.id,
-            "organisation_id": order.station.organisation_id,
-            "charging_station": order.station.identity,
-            "action": order.action,
-            "payload": dict(order.payload),
-            "priority": priority_of(order.action),
-            "state": state.value,
-            "created_at": now,
-            "expires_at": now + timedelta(seconds=order.timeout_s),
-            "origin": order.origin,
-            "by_person_id": order.by_person_id,
-            **values,
-        }
+    async def _enter(
+        self, order: Order, state: CommandState, **values: Any
+    ) -> CommandResult | Refused | None:
+        """Write a new command; return the one the station already has under its key, None when it is new.
+
+        The index of the table decides, so that of two requests at one moment one writes.
+        """
 
         async def unit(tx: Tx) -> None:
-            await tx.execute(insert(commands).values(**row))
-            tx.touch(order.station.topic)
+            await insert_order(tx, order, state, self._clock.now(), **values)
 
-        await self._db.write(order.station.organisation_id, unit)
+        try:
+            await self._db.write(order.station.organisation_id, unit)
+        except IntegrityError:
+            known = await self._known(order)
+            if known is None:
+                raise
+            return known
+        return None
 
-    async def _finish_at_once(self, order: _Order, outcome: Outcome) -> CommandResult:
-        metrics.COMMANDS.labels(_known(order.action), outcome.state.value).inc()
-        await self._insert(
-            order,
-            outcome.state,
-            finished_at=self._clock.now(),
-            payload=mask_payload(dict(order.payload)),
-            error=outcome.error,
+    async def _known(self, order: Order) -> CommandResult | Refused | None:
+        if order.key is None:
+            return None
+        station = order.station
+        async with self._db.read(station.organisation_id) as reader:
+            row = await command_store.under_key(reader, station.organisation_id, station.identity, order.key)
+        if row is None:
+            return None
+        if row["fingerprint"] != fingerprint(order.action, order.payload):
+            return Refused("conflict", {"idempotency_key": order.key})
+        return result_of(row)
+
+    async def _enter_ended(self, order: Order) -> CommandResult | Refused:
+        """Write a command that is not sent at all: refused, or its station is not there."""
+        state = CommandState.OFFLINE if order.refusal is None else CommandState.REFUSED
+        known = await self._enter(
+            order, state, finished_at=self._clock.now(), payload=order.kept, error=order.refusal
         )
-        return CommandResult(id=order.id, state=outcome.state, error=outcome.error)
+        if known is not None:
+            return known
+        metrics.COMMANDS.labels(_known_action(order.action), state.value).inc()
+        return CommandResult(id=order.id, state=state, error=order.refusal)
 
-    def _follow(
-        self,
-        connection: Connection,
-        command_id: str,
-        action: str,
-        payload: Mapping[str, Any],
-        timeout_s: float,
-    ) -> None:
+    async def _await_known(self, order: Order, known: CommandResult | Refused) -> CommandResult | Refused:
+        """Wait for the end of a command that another request has sent."""
+        running = self._running.get(known.id) if isinstance(known, CommandResult) else None
+        if isinstance(known, Refused) or running is None:
+            return known
+        try:
+            async with asyncio.timeout(order.lasts_s):
+                await running.wait()
+        except TimeoutError:
+            return known
+        return await self.result(order.station.organisation_id, known.id) or known
+
+    async def _take_up(self, connection: Connection, row: Row) -> None:
+        """Send a queued row, unless the version its station turned out to speak does not know it."""
+        if row["id"] in self._running:
+            return
+        refusal = check(connection.version, row["action"], row["payload"])
+        order = command_store.order_of(row, connection.version, self._clock.now(), refusal)
+        if refusal is None:
+            self._follow(connection, order)
+        else:
+            await self._settle(order, Outcome(state=CommandState.REFUSED, error=refusal))
+
+    def _follow(self, connection: Connection, order: Order) -> None:
         """Send without a caller who waits; the task belongs to the process's group."""
 
         async def follow() -> None:
-            outcome = await self._through(connection, command_id, action, payload, timeout_s)
-            if outcome.state is CommandState.OFFLINE and not await self._was_sent(connection, command_id):
-                return  # still queued: it is sent when the station is back, or expires
             try:
-                await self._finish(connection.station, command_id, action, outcome, payload=payload)
+                await self._attend(connection, order)
             except StoreUnavailableError:
-                log.warning("commands.end_not_recorded", command=command_id)
+                log.warning("commands.end_not_recorded", command=order.id)
 
         if self._tasks is not None:  # else the row is taken up when the station connects
-            self._tasks.create_task(follow(), name=f"command {command_id}")
+            self._running.setdefault(order.id, asyncio.Event())
+            if order.batch_id is not None:
+                self._bulk.add(order.id)
+            self._tasks.create_task(follow(), name=f"command {order.id}")
 
-    async def _was_sent(self, connection: Connection, command_id: str) -> bool:
-        row = await self.result(connection.station.organisation_id, command_id)
-        return row is None or row.state is not CommandState.QUEUED
+    async def _attend(self, connection: Connection, order: Order) -> CommandResult:
+        """Send a command, and record how that ended."""
+        ended = self._running.setdefault(order.id, asyncio.Event())
+        try:
+            outcome = await self._through(connection, order)
+            return await self._settle(order, outcome)
+        finally:
+            ended.set()
+            self._running.pop(order.id, None)
+            self._bulk.discard(order.id)
+            if order.answer_s is not None:
+                self.ring()  # for the next of a batch, and for one that its socket's end has left unsent
 
-    async def _through(
-        self,
-        connection: Connection,
-        command_id: str,
-        action: str,
-        payload: Mapping[str, Any],
-        timeout_s: float,
-    ) -> Outcome:
-        return await connection.outbound.put(
-            command_id=command_id, action=action, payload=payload, timeout_s=timeout_s
-        )
-
-    async def _finish(
-        self,
-        station: Station,
-        command_id: str,
-        action: str,
-        outcome: Outcome,
-        *,
-        payload: Mapping[str, Any],
-    ) -> CommandResult:
-        metrics.COMMANDS.labels(_known(action), outcome.state.value).inc()
-        response, error = mask_payload(outcome.response), mask_payload(outcome.error)
-        rotated = credentials.rotated_password(action, payload, outcome.response or {})
-
-        async def unit(tx: Tx) -> None:
-            await tx.execute(
-                _command(station, command_id)
-                .where(commands.c.state.in_(_UNFINISHED))
-                .values(
-                    state=outcome.state.value,
-                    finished_at=self._clock.now(),
-                    response=response,
-                    error=error,
-                    payload=mask_payload(dict(payload)),
-                )
+    async def _through(self, connection: Connection, order: Order) -> Outcome:
+        """Send a command's CALLs one after another until one is not answered."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + order.lasts_s
+        answers: list[Mapping[str, Any]] = []
+        outcome = TIMED_OUT
+        for number, part in enumerate(parts.split(order.action, order.payload, order.items)):
+            outcome = await connection.outbound.put(
+                command_id=order.id,
+                message_id=_message_id(order.id, order.tries + 1, number),
+                action=order.action,
+                payload=part,
+                kept=order.kept,
+                tries=order.tries + 1,
+                priority=order.priority,
+                timeout_s=until - loop.time(),
+                answer_s=order.answer_s,
             )
+            if outcome is CALLED_OFF:
+                return outcome
+            if outcome.state is not CommandState.ANSWERED:
+                break
+            answers.append(outcome.response or {})
+        return Outcome(state=outcome.state, response=parts.joined(order.action, answers), error=outcome.error)
+
+    async def _settle(self, order: Order, outcome: Outcome) -> CommandResult:
+        """Record the end of a try; what a command was told meanwhile (cancelled, answered late) stays."""
+        station = order.station
+        rotated = credentials.rotated_password(order.action, order.payload, outcome.response or {})
+
+        async def unit(tx: Tx) -> Row | None:
+            row = await command_store.load(tx, station, order.id)
+            if row is None or row["state"] not in UNFINISHED or outcome is CALLED_OFF:
+                return row
+            if (
+                row["state"] == _QUEUED
+                and outcome.state is CommandState.OFFLINE
+                and order.answer_s is not None
+            ):
+                # Never sent: it goes when the station is back, which it may be by now, or expires.
+                await command_store.change(tx, station, order.id, due_at=self._clock.now())
+                return row
+            await self._end_or_repeat(tx, station, row, outcome)
             if rotated is not None:
                 salt = chance.new_bytes(16)
                 hashed = credentials.hash_password(salt, rotated)
                 await update_station(tx, station, password_salt=salt, password_hash=hashed)
-            tx.emit(_finished(station, command_id, action, outcome.state))
-            tx.touch(station.topic)
+            await _learn(tx, station, order.action, outcome)
+            return await command_store.load(tx, station, order.id)
 
-        await self._db.write(station.organisation_id, unit)
-        return CommandResult(id=command_id, state=outcome.state, response=response, error=error)
+        row = await self._db.write(station.organisation_id, unit)
+        result = CommandResult(id=order.id, state=outcome.state) if row is None else result_of(row)
+        metrics.COMMANDS.labels(_known_action(order.action), result.state.value).inc()
+        return result
+
+    async def _end_or_repeat(self, tx: Tx, station: Station, row: Row, outcome: Outcome) -> None:
+        now = self._clock.now()
+        sent = row["state"] == _SENT
+        due = next_try(
+            row["action"],
+            end_of(outcome.state.value, outcome.error),
+            tries=row["tries"] if sent else 0,
+            tries_allowed=row["tries_allowed"],
+            expires_at=row["expires_at"],
+            now=now,
+        )
+        response, error = mask_payload(outcome.response), mask_payload(outcome.error)
+        if due is None:
+            values = {"response": response, "error": error}
+            await command_store.finish(tx, station, row, outcome.state, now, **values)
+        else:
+            await command_store.change(tx, station, row["id"], state=_QUEUED, due_at=due, error=error)
+            tx.touch(station.topic)
 
 
 def check(version: Version | None, action: str, payload: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -397,47 +580,59 @@ def understood(version: Version, action: str, response: dict[str, Any]) -> Mappi
     return read_leniently(version, action, response, answer=True).payload
 
 
-def _command(station: Station, command_id: str) -> Any:
-    return update(commands).where(
-        commands.c.organisation_id == station.organisation_id,
-        commands.c.charging_station == station.identity,
-        commands.c.id == command_id,
-    )
+def _uncancellable(row: Row | None, command_id: str) -> Refused | None:
+    if row is None:
+        return _unknown(command_id)
+    if row["state"] == _SENT:
+        return Refused("already_sent", {"command": command_id})
+    if row["state"] in {_QUEUED, CommandState.CANCELLED.value}:
+        return None
+    return Refused("already_ended", {"command": command_id, "state": row["state"]})
 
 
-def _finished(station: Station, command_id: str, action: str, state: CommandState) -> CommandFinished:
-    return CommandFinished(
-        organisation_id=station.organisation_id,
-        charging_station=station.identity,
-        station_id=station.station_id,
-        command_id=command_id,
-        action=action,
-        state=state.value,
-    )
+def _unknown(command_id: str) -> Refused:
+    return Refused("unknown_command", {"command": command_id})
 
 
-def _result_of(row: Mapping[str, Any]) -> CommandResult:
-    return CommandResult(
-        id=row["id"], state=CommandState(row["state"]), response=row["response"], error=row["error"]
-    )
+def _message_id(command_id: str, tries: int, part: int) -> str:
+    """The command's own id first; every further CALL of it has an id of its own, as OCPP-J 4.1.4 wants."""
+    return command_id if (tries, part) == (1, 0) else f"{command_id}.{tries}.{part}"
 
 
-async def _station_row(reader: Reader, organisation_id: str, identity: str) -> Mapping[str, Any] | None:
+def _command_of(message_id: object) -> str:
+    return str(message_id).partition(".")[0]
+
+
+def _joined_to(row: Row, response: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Add a late answer to those that came in time, for a command that went in parts."""
+    known = [part for part in (row["response"], mask_payload(response)) if part]
+    return parts.joined(row["action"], known) if row["action"] in parts.LISTINGS else mask_payload(response)
+
+
+async def _learn(tx: Tx, station: Station, action: str, outcome: Outcome) -> None:
+    """Keep how much the station takes in one CALL, when the answer tells it."""
+    limits = parts.learnt(action, outcome.response)
+    if not limits:
+        return
+    row = await _station_row(tx, station.organisation_id, station.identity)
+    known = dict(row["capabilities"] or {}) if row is not None else {}
+    known[parts.CAPABILITY] = {**(known.get(parts.CAPABILITY) or {}), **limits}
+    await update_station(tx, station, capabilities=known)
+
+
+async def _station_row(reader: Reader, organisation_id: str, identity: str) -> Row | None:
+    table = charging_stations
     return await reader.first(
-        select(charging_stations.c.station_id, charging_stations.c.ocpp).where(
-            charging_stations.c.organisation_id == organisation_id, charging_stations.c.identity == identity
+        select(table.c.station_id, table.c.ocpp, table.c.capabilities).where(
+            table.c.organisation_id == organisation_id, table.c.identity == identity
         )
     )
-
-
-def _version_of(number: str | None) -> Version | None:
-    return next((version for version in Version if version.number == number), None)
 
 
 _ANY_ACTION = frozenset[str]().union(*TO_STATION.values())
 
 
-def _known(action: str) -> str:
+def _known_action(action: str) -> str:
     """The action as a metric label; a stranger's words must not become labels."""
     return action if action in _ANY_ACTION else "unknown"
 

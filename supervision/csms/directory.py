@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
-from supervision.csms import credentials
+from supervision.csms import command_store, credentials
 from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
@@ -195,19 +195,29 @@ class DirectoryService:
         found = [charging_transaction_document(row) for row in rows[:limit]]
         return _page(found, more=len(rows) > limit, key="id")
 
-    async def latest_commands(
-        self, organisation_id: str, identity: str, *, limit: int = 50
-    ) -> list[Document]:
-        """The newest commands to a station, newest first."""
-        table = commands
+    async def commands(
+        self, organisation_id: str, identity: str, *, after: str = "", limit: int = 100
+    ) -> Page:
+        """Commands to a station as they stand, newest first."""
+        statement = (
+            select(commands)
+            .where(commands.c.organisation_id == organisation_id, commands.c.charging_station == identity)
+            .where(*command_store.before(commands, after))
+            .order_by(commands.c.created_at.desc(), commands.c.id.desc())
+            .limit(limit + 1)
+        )
         async with self._db.read(organisation_id) as reader:
-            rows = await reader.all(
-                select(table)
-                .where(table.c.organisation_id == organisation_id, table.c.charging_station == identity)
-                .order_by(table.c.created_at.desc(), table.c.id)
-                .limit(limit)
+            rows = await reader.all(statement)
+        items = [command_store.document(row) for row in rows[:limit]]
+        return Page(items=items, next=command_store.cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+    async def command(self, organisation_id: str, identity: str, command_id: str) -> Document | None:
+        """One command to a station as it stands."""
+        async with self._db.read(organisation_id) as reader:
+            row = await reader.first(
+                select(commands).where(command_store.of(organisation_id, identity, command_id))
             )
-        return [_command_document(row) for row in rows]
+        return None if row is None else command_store.document(row)
 
     # --- badges --------------------------------------------------------------------------------------
 
@@ -327,20 +337,6 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
         "charging_state": row["charging_state"],
         "state": row["state"],
         "review": row["review"],
-    }
-
-
-def _command_document(row: Mapping[str, Any]) -> Document:
-    return {
-        "id": row["id"],
-        "action": row["action"],
-        "payload": row["payload"],
-        "state": row["state"],
-        "origin": row["origin"],
-        "created_at": _text(row["created_at"]),
-        "finished_at": _text(row["finished_at"]),
-        "response": row["response"],
-        "error": row["error"],
     }
 
 

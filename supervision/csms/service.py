@@ -318,17 +318,23 @@ class CentralService:
         job = Job()
         self._hot.frame(job, connection.station, self._clock.now(), "in", text)
         await self._db.append(job)
-        if connection.outbound.resolve(frame) or await self.commands.record_late(connection.station, frame):
+        if connection.outbound.resolve(frame) or await self.commands.record_late(connection, frame):
             return
         connection.unsolicited += 1
         metrics.UNSOLICITED.inc()
         self._tell("ocpp.unsolicited_answer", connection)
 
-    async def _transmit(self, connection: Connection, call: QueuedCall) -> None:
-        """Journal a CALL of ours, commit, then send it: what was sent is always known afterwards."""
+    async def _transmit(self, connection: Connection, call: QueuedCall) -> bool:
+        """Journal a CALL of ours, commit, then send it: what was sent is always known afterwards.
+
+        False when its command was called off before that.
+        """
         text = await self.commands.sending(connection, call, self._hot)
+        if text is None:
+            return False
         metrics.frames("out", connection.version.number).inc()
         await connection.link.send(text)
+        return True
 
     # --- noticing ---------------------------------------------------------------------------------------
 

@@ -414,8 +414,8 @@ commands = Table(
     Column("charging_station", String, nullable=False),
     Column("action", String, nullable=False),
     Column("payload", JSON, nullable=False),  # secrets masked once sent
-    Column("priority", Integer, nullable=False),
-    Column("state", String, nullable=False),  # queued | sent | answered | error | timeout | offline | refused
+    Column("priority", Integer, nullable=False),  # csms.command_policy.Priority
+    Column("state", String, nullable=False),  # csms.outbound.CommandState
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("sent_at", Instant),
@@ -424,7 +424,33 @@ commands = Table(
     Column("error", JSON),
     Column("origin", String, nullable=False),  # api | portal | charging | csms
     Column("by_person_id", String),
+    Column("ocpp", String),  # version it was sent in; None before
+    Column("due_at", Instant),  # not sent earlier; None: at once
+    Column("tries", Integer, nullable=False, default=0, server_default=text("0")),  # times it was sent
+    Column("tries_allowed", Integer, nullable=False, default=1, server_default=text("1")),
+    Column("batch_id", String),
+    Column("idempotency_key", String),
+    Column("fingerprint", String),  # of action and payload, to tell another command under the same key
     Index(None, "organisation_id", "charging_station", "created_at"),
+    Index(None, "organisation_id", "charging_station", "idempotency_key", unique=True),
+    Index(None, "state", "due_at"),
+    Index(None, "batch_id"),
+)
+
+command_batches = Table(
+    "command_batches",  # one command to many charging stations; the rows of `commands` hold the results
+    metadata,
+    Column("id", String, primary_key=True),
+    _tenant(),
+    Column("action", String, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("by_person_id", String),
+    Column("idempotency_key", String),
+    Column("fingerprint", String),
+    Index(None, "organisation_id", "created_at"),
+    Index(None, "organisation_id", "idempotency_key", unique=True),
 )
 
 device_notices = Table(  # what stations tell about themselves: security events, monitored variables

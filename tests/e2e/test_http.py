@@ -32,8 +32,13 @@ PRIVATE = (
     "/charging-stations",
     "/charging-stations/EURRE-1",
     "/charging-stations/EURRE-1/events",
+    "/command-batches",
+    "/command-batches/x",
+    "/command-batches/x/events",
 )
-MANAGERS_ONLY = tuple(path for path in PRIVATE if path.startswith(("/supervision", "/stations", "/charging")))
+MANAGERS_ONLY = tuple(
+    path for path in PRIVATE if path.startswith(("/supervision", "/stations", "/charging", "/command"))
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

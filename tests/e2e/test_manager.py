@@ -59,7 +59,9 @@ async def test_command_is_sent_and_its_answer_shown_in_place(
     await page.click("summary:has-text('Demander un message')")
     await page.evaluate("window.untouched = true")
     await page.click("form:has(input[value=trigger]) button")
-    await text_soon(page, "#outcome .flash", "TriggerMessage: répondu – status Accepted")
+    await text_soon(
+        page, "#outcome .flash", "TriggerMessage: répondu, accepté, en attente du message – status Accepted"
+    )
     assert await page.evaluate("window.untouched")
     await text_soon(page, "#frame-rows", "StatusNotification")
     await shot(page, "manager-charging-station")
@@ -74,7 +76,11 @@ async def test_remote_start_charges_and_the_window_says_why(
     await page.goto(f"{server.http}/charging-stations/CREST-1")
     await page.fill("#id_token", "04A1B2C3")
     await page.click("form:has(input[value=start]) button")
-    await text_soon(page, "#outcome .flash", "RequestStartTransaction: répondu – status Accepted")
+    await text_soon(
+        page,
+        "#outcome .flash",
+        "RequestStartTransaction: répondu, accepté, en attente du début de la recharge – status Accepted",
+    )
     await page.goto(f"{server.http}/supervision")
     planned = page.locator("#station-crest .timeline.on-wide a:has(rect.planned)").first
     await expect(planned).to_be_attached(timeout=SOON_MS)

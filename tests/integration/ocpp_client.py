@@ -179,15 +179,21 @@ async def write_stations(db: Database) -> None:
 
 @asynccontextmanager
 async def central_system(
-    db: Database, clock: Any, *, authoriser: IdTokenAuthoriser | None = None, **options: Any
+    db: Database,
+    clock: Any,
+    *,
+    authoriser: IdTokenAuthoriser | None = None,
+    registry: Registry | None = None,
+    commands: CommandService | None = None,
+    **options: Any,
 ) -> AsyncIterator[Server]:
-    registry = Registry()
+    registry = Registry() if registry is None else registry
     service = CentralService(
         db=db,
         clock=clock,
         authoriser=authoriser or BadgeAuthoriser(),
         registry=registry,
-        commands=CommandService(db=db, clock=clock, registry=registry),
+        commands=commands or CommandService(db=db, clock=clock, registry=registry),
         boot_interval_s=300,
     )
     central = CentralSystem(service, **{"settle_s": 0.0, **options})

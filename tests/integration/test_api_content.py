@@ -169,7 +169,7 @@ async def test_a_command_to_a_station_that_is_away_says_offline(world: World) ->
     )
     assert (status, answer) == (
         200,
-        {"id": answer["id"], "state": "offline", "response": None, "error": None},
+        {"id": answer["id"], "state": "offline", "response": None, "error": None, "verdict": None},
     )
 
 
@@ -277,6 +277,8 @@ LISTS = {
         "frame",
         [f'[2,"CP16-m{n}","Heartbeat",{{}}]' for n in (1, 2, 3)],
     ),
+    "/charging-stations/CP16/commands": ("manager", "id", ["command1", "command3", "command2"]),
+    "/command-batches": ("manager", "id", ["batch1", "batch3", "batch2"]),
     "/charging-stations/CP17/notices": ("manager", "name", ["Event3", "Event2", "Event1"]),
     "/charging-stations/CP17/errands": ("manager", "id", [3, 2, 1]),
     "/charging-transactions": ("manager", "ocpp_transaction_id", ["1", "2", "3"]),

@@ -71,6 +71,35 @@ CASES: dict[tuple[str, str], Case] = {
         unknown="/charging-stations/ZZ/commands",
         body={"action": "Reset", "payload": {"type": "Soft"}},
     ),
+    ("GET", "/charging-stations/{identity}/commands"): Case(
+        "/charging-stations/CP16/commands", STAFF, 404, unknown="/charging-stations/ZZ/commands"
+    ),
+    ("GET", "/charging-stations/{identity}/commands/{id}"): Case(
+        "/charging-stations/CP16/commands/command1",
+        STAFF,
+        404,
+        unknown="/charging-stations/ZZ/commands/zz",
+    ),
+    ("POST", "/charging-stations/{identity}/commands/{id}/cancel"): Case(
+        "/charging-stations/CP16/commands/command1/cancel",
+        STAFF,
+        404,
+        unknown="/charging-stations/ZZ/commands/zz/cancel",
+    ),
+    ("POST", "/command-batches"): Case(
+        "/command-batches",
+        STAFF,
+        body={"action": "ClearCache", "charging_stations": ["CP16"]},
+        unknown_body={"action": "ClearCache", "charging_stations": ["ZZ"]},
+        also={"rival driver": 403},
+    ),
+    ("GET", "/command-batches"): Case("/command-batches", {*OWN}, foreign=200),
+    ("GET", "/command-batches/{id}"): Case(
+        "/command-batches/batch1", STAFF, 404, unknown="/command-batches/zz"
+    ),
+    ("POST", "/command-batches/{id}/cancel"): Case(
+        "/command-batches/batch1/cancel", STAFF, 404, unknown="/command-batches/zz/cancel"
+    ),
     ("GET", "/charging-stations/{identity}/frames"): Case(
         "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
     ),
@@ -232,7 +261,16 @@ async def test_C1_what_is_foreign_answers_like_what_does_not_exist(
     world: World, key: tuple[str, str]
 ) -> None:
     case = await prepared(world, key)
-    names = [case.path.split("/")[-1].removesuffix(".pdf"), "CP16", "CP17", "b1", "st", "com", "car-2", "org"]
+    names = [
+        *case.path.removesuffix(".pdf").split("/")[2:],
+        "CP16",
+        "CP17",
+        "b1",
+        "st",
+        "com",
+        "car-2",
+        "org",
+    ]
     for role in RIVALS:
         foreign = await world.api(role).call(key[0], case.path, json=case.body or {})
         nothing = await world.api(role).call(

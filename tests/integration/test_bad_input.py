@@ -22,6 +22,7 @@ POST_PATHS = {
     "/charging-stations/{identity}/logs": "/charging-stations/CP17/logs",
     "/firmware": "/firmware",
     "/firmware/{file}/campaigns": "/firmware/fw1/campaigns",
+    "/command-batches": "/command-batches",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{
@@ -363,6 +364,8 @@ FIELDS = [
     "without_charge",
     "organisation",
     "command",
+    "where",
+    "model",
     "action",
     "kind",
     "id",
@@ -397,7 +400,11 @@ def friendly(page: Any) -> bool:
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_nonsense_in_a_form_gets_a_friendly_page(world: World, path: str) -> None:
-    role = "manager" if path.startswith(("/alerts", "/charging-stations", "/firmware")) else "driver"
+    role = (
+        "manager"
+        if path.startswith(("/alerts", "/charging-stations", "/firmware", "/command-batches"))
+        else "driver"
+    )
     for text in NONSENSE:
         page = await world.submit(role, filled(path), dict.fromkeys(FIELDS, text))
         assert friendly(page), (path, text[:40], page.status, page.text[:500])
@@ -451,7 +458,9 @@ async def test_a_huge_form_gets_a_friendly_page(world: World) -> None:
 async def test_nonsense_in_an_address_gets_a_friendly_page(world: World, path: str) -> None:
     role = (
         "manager"
-        if path.startswith(("/supervision", "/stations", "/charging-stations", "/firmware", "/files"))
+        if path.startswith(
+            ("/supervision", "/stations", "/charging-stations", "/firmware", "/command-batches", "/files")
+        )
         else "driver"
     )
     for text in NONSENSE:

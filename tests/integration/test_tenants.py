@@ -25,6 +25,7 @@ OWN_PAGES = {
     "/supervision/events",
     "/charging-stations",
     "/firmware",
+    "/command-batches",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {
@@ -45,10 +46,14 @@ THINGS = {
     "/charging-stations/{identity}/journal": ("CP17", "ZZ"),
     "/charging-stations/{identity}/reports/{number}": ("CP17/1", "ZZ/1"),
     "/files/{id}": ("fw1", "zz"),
+    "/command-batches/{id}": ("batch1", "zz"),
+    "/command-batches/{id}/events": ("batch1", "zz"),
 }
 # What stands on pages of organisation org and of no other; ids of the rival begin with r-.
 OURS = re.compile(r"(?<![-\w])(CP1[678]|car-[123]|AA-00\d-AA|[dm]\d secret-name|old\d|b1|Com|St)(?![-\w])")
-SEEN_BY = dict.fromkeys(["/stations", "/charging-stations", "/supervision", "/files"], "manager")
+SEEN_BY = dict.fromkeys(
+    ("/stations", "/charging-stations", "/command-batches", "/supervision", "/files"), "manager"
+)
 
 
 def test_C1_every_page_is_tried_here() -> None:

@@ -1,4 +1,4 @@
-"""API: charging stations, their frames, charging transactions and commands; id tokens."""
+"""API: charging stations, their frames and charging transactions; id tokens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
 from supervision.web.api.operation import Answer, ApiError, Call, Operation, forbidden, invalid
 from supervision.web.api.schemas import (
-    ANYTHING,
     EVSE_IN,
     ID,
     INSTANT,
@@ -60,28 +59,6 @@ async def get_charging_station(call: Call) -> object:
     """Return one charging station with its EVSEs."""
     _, document = await found_station(call)
     return document
-
-
-async def post_command(call: Call) -> object:
-    """Send a CALL and wait for its answer."""
-    organisation_id, station = await found_station(call)
-    call.require(rules.may_command, organisation_id)
-    result = await call.services.commands.send(
-        organisation_id,
-        station["identity"],
-        call.body["action"],
-        call.body.get("payload", {}),
-        timeout_s=call.body.get("timeout_s", 30),
-        by_person_id=call.identity.person.id,
-    )
-    if isinstance(result, Refused):
-        return result
-    return {
-        "id": result.id,
-        "state": result.state.value,
-        "response": result.response,
-        "error": result.error,
-    }
 
 
 async def list_frames(call: Call) -> object:
@@ -217,7 +194,7 @@ async def found_station(call: Call) -> tuple[str, Mapping[str, Any]]:
     raise ApiError(404, "charging_station_unknown", f"unknown charging station {identity!r}")
 
 
-_PAGING = {"limit": "Page length", "after": "Cursor of the page before"}
+PAGING = {"limit": "Page length", "after": "Cursor of the page before"}
 
 OPERATIONS = (
     Operation(
@@ -242,7 +219,7 @@ OPERATIONS = (
         path="/charging-stations",
         summary="Charging stations",
         handler=list_charging_stations,
-        query=_PAGING,
+        query=PAGING,
         answer=page_of("ChargingStation"),
         tag="charging stations",
     ),
@@ -252,20 +229,6 @@ OPERATIONS = (
         summary="One charging station",
         handler=get_charging_station,
         answer=ref("ChargingStation"),
-        tag="charging stations",
-    ),
-    Operation(
-        method="POST",
-        path="/charging-stations/{identity}/commands",
-        summary="Any CALL of either OCPP version, through the station's command queue",
-        handler=post_command,
-        body=strict(
-            "action",
-            action={"type": "string", "minLength": 1, "maxLength": 50},
-            payload=ANYTHING,
-            timeout_s={"type": "number", "exclusiveMinimum": 0, "maximum": 600},
-        ),
-        answer=ref("CommandResult"),
         tag="charging stations",
     ),
     Operation(
@@ -279,7 +242,7 @@ OPERATIONS = (
             "since": "From this instant on",
             "until": "Before this instant",
             "problems": "true: only frames that could not be used",
-            **_PAGING,
+            **PAGING,
         },
         answer=page_of("Frame"),
         tag="charging stations",
@@ -289,7 +252,7 @@ OPERATIONS = (
         path="/charging-transactions",
         summary="Charging transactions, oldest first",
         handler=list_charging_transactions,
-        query={"charging_station": "Identity", "open": "true or false", **_PAGING},
+        query={"charging_station": "Identity", "open": "true or false", **PAGING},
         answer=page_of("ChargingTransaction"),
         tag="charging stations",
     ),
@@ -298,7 +261,7 @@ OPERATIONS = (
         path="/id-tokens",
         summary="Badges and app tokens",
         handler=list_id_tokens,
-        query=_PAGING,
+        query=PAGING,
         answer=page_of("IdToken"),
         tag="id tokens",
     ),

@@ -55,18 +55,23 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     text = {"type": "string"}
-    return [
-        {"name": name, "in": "path", "required": True, "schema": text} for name in operation.parameters
-    ] + [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in operation.required_query,
-            "description": description,
-            "schema": _LIMIT if name == "limit" else text,
-        }
-        for name, description in operation.query.items()
-    ]
+    return (
+        [{"name": name, "in": "path", "required": True, "schema": text} for name in operation.parameters]
+        + [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in operation.required_query,
+                "description": description,
+                "schema": _LIMIT if name == "limit" else text,
+            }
+            for name, description in operation.query.items()
+        ]
+        + [
+            {"name": name, "in": "header", "required": False, "description": description, "schema": text}
+            for name, description in operation.headers.items()
+        ]
+    )
 
 
 def _content(description: str, schema: Any, media_type: str = "application/json") -> dict[str, Any]:

@@ -61,7 +61,15 @@ def forbidden() -> ApiError:
     return ApiError(403, "forbidden", "your roles or your token do not allow this")
 
 
-_STATUS = {"overlap": 409, "conflict": 409, "not_yours": 403, "forbidden": 403, "bad_credentials": 401}
+_STATUS = {
+    "overlap": 409,
+    "conflict": 409,
+    "already_sent": 409,
+    "already_ended": 409,
+    "not_yours": 403,
+    "forbidden": 403,
+    "bad_credentials": 401,
+}
 
 
 def refusal_error(refused: Refused) -> ApiError:
@@ -102,6 +110,7 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)  # those the operation names
 
     @property
     def organisations(self) -> list[str]:
@@ -173,6 +182,7 @@ class Operation:
     status: int = 200
     query: Mapping[str, str] = field(default_factory=dict)  # name -> description
     required_query: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)  # name -> description
     body: JsonSchema | None = None
     media_type: str = "application/json"
     tag: str = ""
@@ -196,6 +206,7 @@ class Operation:
                 path=_path(request),
                 query=self._query(request),
                 body={} if self.body is None else self._checked(read_body(await request.body() or b"{}")),
+                headers={name: request.headers[name] for name in self.headers if name in request.headers},
             )
             result = await self.handler(call)
         except FieldError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from supervision.csms.judgement import Awaits
+
 TEXT: dict[str, Any] = {"type": "string"}
 ID: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
 INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
@@ -101,6 +103,18 @@ _ERRAND = {
     "told_at": INSTANT,
     "finished_at": or_null(INSTANT),
 }
+_BATCH = {
+    "id": ID,
+    "action": TEXT,
+    "origin": TEXT,
+    "created_at": INSTANT,
+    "expires_at": INSTANT,
+    "total": WHOLE,
+    "states": {"type": "object", "additionalProperties": WHOLE},
+}
+_COMMAND_STATE = {
+    "enum": ["queued", "sent", "answered", "error", "timeout", "offline", "refused", "cancelled"]
+}
 
 
 def _whole(**properties: Any) -> dict[str, Any]:
@@ -141,12 +155,46 @@ COMPONENTS: dict[str, Any] = {
             violations={},
             evses={"type": "array", "items": ref("Evse")},
         ),
+        "Verdict": _whole(
+            kind={"enum": ["done", "pending", "refused", "partly"]},
+            word=or_null(TEXT),
+            awaits=or_null({"enum": [awaits.value for awaits in Awaits]}),
+            reason=or_null(TEXT),
+            items={
+                "type": "array",
+                "items": _whole(
+                    subject=TEXT, kind={"enum": ["pending", "refused"]}, word=TEXT, reason=or_null(TEXT)
+                ),
+            },
+        ),
         "CommandResult": _whole(
             id=ID,
-            state={"enum": ["answered", "error", "timeout", "offline", "refused"]},
+            state=_COMMAND_STATE,
             response=or_null(ANYTHING),
             error=or_null(ANYTHING),
+            verdict=or_null(ref("Verdict")),
         ),
+        "Command": _whole(
+            id=ID,
+            charging_station=ID,
+            action=TEXT,
+            payload=ANYTHING,
+            state=_COMMAND_STATE,
+            response=or_null(ANYTHING),
+            error=or_null(ANYTHING),
+            verdict=or_null(ref("Verdict")),
+            late=FLAG,
+            tries=WHOLE,
+            origin=TEXT,
+            batch=or_null(ID),
+            created_at=INSTANT,
+            due_at=or_null(INSTANT),
+            expires_at=INSTANT,
+            sent_at=or_null(INSTANT),
+            finished_at=or_null(INSTANT),
+        ),
+        "CommandBatchSummary": _whole(**_BATCH),
+        "CommandBatch": _whole(**_BATCH, commands={"type": "array", "items": ref("Command")}),
         "Frame": _whole(
             id=WHOLE, at=INSTANT, direction={"enum": ["in", "out"]}, frame=TEXT, problem=or_null(TEXT)
         ),

@@ -44,11 +44,70 @@ PAYMENT_STATE = {
 }
 COMMAND_STATE = {
     "queued": N_("waiting"),
+    "sent": N_("sent"),
     "answered": N_("answered"),
     "error": N_("refused by the charging station"),
     "timeout": N_("no answer in time"),
     "offline": N_("charging station offline"),
     "refused": N_("not sent"),
+    "cancelled": N_("called off"),
+}
+# csms.judgement: what an answer means; of "pending", what will show the effect.
+VERDICTS = {
+    "done": N_("done"),
+    "refused": N_("not carried out"),
+    "partly": N_("done in part"),
+    "pending": N_("accepted, not done yet"),
+    "charge_start": N_("accepted, waiting for the charge to start"),
+    "charge_end": N_("accepted, takes effect when the charge ends"),
+    "restart": N_("accepted, waiting for the restart"),
+    "message": N_("accepted, waiting for the message"),
+    "report": N_("accepted, waiting for the report"),
+    "upload": N_("accepted, waiting for the file"),
+    "firmware": N_("accepted, waiting for the update"),
+    "queued_messages": N_("answered, but messages still wait in the charging station"),
+}
+STATUS_WORDS = {
+    "Accepted": N_("accepted"),
+    "AcceptedCanceled": N_("accepted, the one before was given up"),
+    "DownloadOngoing": N_("a download is under way"),
+    "Duplicate": N_("exists already"),
+    "EmptyResultSet": N_("nothing to report"),
+    "Failed": N_("failed"),
+    "Faulted": N_("faulted"),
+    "Invalid": N_("invalid"),
+    "InvalidCertificate": N_("the certificate is not valid"),
+    "NoAnswer": N_("no answer to this"),
+    "NoFile": N_("no file"),
+    "NoFirmware": N_("no such update"),
+    "NoProfiles": N_("no charging profile"),
+    "NoValue": N_("no value given"),
+    "NotFound": N_("not found"),
+    "NotImplemented": N_("not known to this charging station"),
+    "NotSupported": N_("not supported"),
+    "NotSupportedAttributeType": N_("kind of value not supported"),
+    "NotSupportedMessageFormat": N_("text format not supported"),
+    "NotSupportedPriority": N_("priority not supported"),
+    "NotSupportedState": N_("state not supported"),
+    "Occupied": N_("occupied"),
+    "OngoingAuthorizedTransaction": N_("a charge is in progress"),
+    "RebootRequired": N_("takes effect after a restart"),
+    "Rejected": N_("rejected"),
+    "RevokedCertificate": N_("the certificate was revoked"),
+    "Scheduled": N_("planned for later"),
+    "Unavailable": N_("out of service"),
+    "Unknown": N_("not found"),
+    "UnknownComponent": N_("no such part"),
+    "UnknownConnector": N_("no such plug"),
+    "UnknownMessageId": N_("message not known"),
+    "UnknownTransaction": N_("no such charge"),
+    "UnknownVariable": N_("no such setting"),
+    "UnknownVendorId": N_("maker not known"),
+    "Unlocked": N_("unlocked"),
+    "UnlockFailed": N_("could not be unlocked"),
+    "Unpublished": N_("withdrawn"),
+    "UnsupportedMonitorType": N_("kind of monitor not supported"),
+    "VersionMismatch": N_("another version of the list"),
 }
 ERRANDS = {
     "firmware": N_("firmware update"),
@@ -121,9 +180,12 @@ DONE = {
     "firmware_added": N_("The firmware is here: choose the charging stations."),
     "acknowledged": N_("You take care of this alert."),
     "closed": N_("The alert is closed."),
+    "called_off": N_("What was not sent is called off."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
+    "already_ended": N_("This command has ended already."),
+    "already_sent": N_("This command is on its way: it cannot be called off any more."),
     "already_credited": N_("This invoice is already taken back."),
     "bad_credentials": N_("E-mail address or password is wrong."),
     "bad_time": N_("This is not a valid day or time."),
@@ -144,6 +206,7 @@ REFUSALS = {
     "licence_expires": N_("Your driving licence expires before the end of the booking (%(valid_until)s)."),
     "licence_missing": N_("Your driving licence is not recorded yet."),
     "no_car": N_("There is no car you may book."),
+    "no_charging_station": N_("No charging station fits this choice."),
     "no_tariff": N_("This car has no price yet."),
     "not_a_driver": N_("You are not a driver of %(community)s."),
     "not_charging": N_(
@@ -170,6 +233,7 @@ REFUSALS = {
     "vehicle_not_back": N_("The car is not back yet from the booking before yours."),
     "vehicle_unknown": N_("There is no such car here."),
     "vehicle_withdrawn": N_("This car is out of service then."),
+    "wrong_field": N_("This field cannot be used as it is: %(field)s."),
     "wrong_state": N_("This is no longer possible: the booking is %(status)s."),
 }
 # Codes of charging.reasons: why a window is served as it is.
@@ -222,6 +286,14 @@ class Words:
     def file_kind(self, code: str) -> str:
         """What a file is."""
         return self._of(FILES, code)
+
+    def verdict(self, kind: str, awaits: str) -> str:
+        """What the answer to a command means."""
+        return self._of(VERDICTS, awaits or kind)
+
+    def status_word(self, word: str) -> str:
+        """A status of the standard in plain words; codes of errors stay as they are."""
+        return self._of(STATUS_WORDS, word)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from supervision.web.pages import account, booking, devices, driving, invoices, machine, supervision
+from supervision.web.pages import (
+    account,
+    batches,
+    booking,
+    devices,
+    driving,
+    invoices,
+    machine,
+    supervision,
+)
 from supervision.web.visit import Visit
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -19,5 +28,6 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *invoices.ROUTES,
     *supervision.ROUTES,
     *devices.ROUTES,
+    *batches.ROUTES,
     *machine.ROUTES,
 )

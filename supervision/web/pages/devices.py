@@ -8,15 +8,16 @@ from supervision.accounts.rules import may_command
 from supervision.kernel.errors import FieldError, Refused
 from supervision.web import rendering
 from supervision.web.live import Part, stream
+from supervision.web.views.batches import meaning, said
+from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.commands import order_from
 from supervision.web.views.devices import (
     Device,
     device_view,
     devices_view,
     find_device,
-    outcome_detail,
 )
-from supervision.web.views.station_model import ChargingStationView, CommandOutcome
+from supervision.web.views.station_model import ChargingStationView
 from supervision.web.visit import PageError, Visit
 
 ANSWER_WITHIN_S = 15
@@ -43,7 +44,8 @@ async def device_events(visit: Visit) -> Response:
         language, parts = visit.language, "station_parts.html"
         points = rendering.render_part(parts, "evse_table", view.state, view.now, language=language)
         frames = rendering.render_part(parts, "frame_rows", view.frames, language=language)
-        return [Part("points", points), Part("frame-rows", frames)]
+        recent = rendering.render_part(parts, "recent_commands", view, visit.csrf, language=language)
+        return [Part("points", points), Part("frame-rows", frames), Part("recent-commands", recent)]
 
     return stream(visit, wanted=lambda touched: touched == topic, refresh=refresh)
 
@@ -78,11 +80,27 @@ async def _send(visit: Visit, found: Device) -> CommandOutcome:
     if isinstance(result, Refused):
         raise PageError(404)
     return CommandOutcome(
+        id=result.id,
         action=order.action,
         state=str(result.state),
-        detail=outcome_detail(result.response, result.error),
+        detail=said(result.response, result.error),
+        meaning=meaning(None if result.verdict is None else result.verdict.document()),
         at=visit.services.clock.now().astimezone(found.zone),
     )
+
+
+async def cancel(visit: Visit) -> Response:
+    """Call off a command that waits."""
+    found = await found_device(visit)
+    if not may_command(visit.signed_in, found.organisation_id):
+        raise PageError(403)
+    identity = found.document["identity"]
+    cancelled = await visit.services.commands.cancel(found.organisation_id, identity, visit.path["id"])
+    if not isinstance(cancelled, Refused):
+        return visit.see(f"/charging-stations/{identity}", done="called_off")
+    if cancelled.code == "unknown_command":
+        raise PageError(404)
+    return await _page(visit.with_refusal(cancelled, zone=found.zone), found, None)
 
 
 async def _page(visit: Visit, found: Device, outcome: CommandOutcome | None) -> Response:
@@ -114,4 +132,5 @@ ROUTES = (
     ("GET", "/charging-stations/{identity}", device),
     ("GET", "/charging-stations/{identity}/events", device_events),
     ("POST", "/charging-stations/{identity}/commands", command),
+    ("POST", "/charging-stations/{identity}/commands/{id}/cancel", cancel),
 )

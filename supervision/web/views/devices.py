@@ -14,18 +14,20 @@ from supervision.fleet import store as fleet
 from supervision.fleet.model import Station, Vehicle
 from supervision.kernel.timespan import parse_instant
 from supervision.services import Services
+from supervision.web.views.batches import command_outcome
+from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.commands import Target
-from supervision.web.views.frames import RawFrame, facts, matches, readable
+from supervision.web.views.frames import RawFrame, matches, readable
 from supervision.web.views.plans import StoredPlan, plan_from
 from supervision.web.views.station_model import (
     ChargingStationState,
     ChargingStationsView,
     ChargingStationView,
-    CommandOutcome,
     EvseState,
 )
 
 SHOWN_FRAMES = 60
+SHOWN_COMMANDS = 10
 MOST_FRAMES = 2000
 KINDS = {"ac7": "AC 7 kW", "ac11": "AC 11 kW", "ac22": "AC 22 kW", "dc11": "DC 11 kW"}
 HIDDEN_TOKEN = 3  # characters of a badge or code that are shown
@@ -199,7 +201,8 @@ async def device_view(
         filter_action=action,
         filter_kind=kind,
         older=f"?limit={wanted * 2}" if len(newest) == wanted < MOST_FRAMES else "",
-        outcome=outcome or await _last_outcome(services, device),
+        outcome=outcome,
+        commands=await _commands(services, device),
         now=now.astimezone(device.zone),
     )
 
@@ -213,27 +216,12 @@ def _raw(document: Document) -> RawFrame:
     )
 
 
-async def _last_outcome(services: Services, device: Device) -> CommandOutcome | None:
-    """The newest command sent from the portal, so that a reload still shows its answer."""
-    commands = await services.directory.latest_commands(
-        device.organisation_id, device.document["identity"], limit=20
+async def _commands(services: Services, device: Device) -> tuple[CommandOutcome, ...]:
+    """The newest commands, those of other senders too: what waits here can be called off."""
+    page = await services.directory.commands(
+        device.organisation_id, device.document["identity"], limit=SHOWN_COMMANDS
     )
-    mine = next((entry for entry in commands if entry["origin"] == "portal"), None)
-    if mine is None:
-        return None
-    return CommandOutcome(
-        action=mine["action"],
-        state=mine["state"],
-        detail=outcome_detail(mine["response"], mine["error"]),
-        at=parse_instant(mine["finished_at"] or mine["created_at"]).astimezone(device.zone),
-    )
-
-
-def outcome_detail(response: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> str:
-    """What the charging station said, in a line."""
-    if error:
-        return ": ".join(str(error[name]) for name in ("code", "description") if error.get(name))
-    return " · ".join(facts(response or {}))
+    return tuple(command_outcome(document, device.zone) for document in page.items)
 
 
 async def _plan_of(services: Services, device: Device) -> StoredPlan | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.supervision_model import StationCard
 
 
@@ -93,16 +94,6 @@ class FrameLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandOutcome:
-    """What became of a command sent from the page."""
-
-    action: str
-    state: str
-    detail: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
 class ChargingStationView:
     """One device with its messages and its commands."""
 
@@ -115,4 +106,5 @@ class ChargingStationView:
     filter_kind: str
     older: str
     outcome: CommandOutcome | None
+    commands: tuple[CommandOutcome, ...]
     now: datetime

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 from supervision.web.shell import Viewer
+from supervision.web.views import command_model as command
 from supervision.web.views import device_model as machines
 from supervision.web.views import driver_model as driver
 from supervision.web.views import station_model as station
@@ -329,6 +330,51 @@ FRAMES = (
         raw='[4,"a1","NotSupported","no smart charging",{}]',
     ),
 )
+REPLIES = (
+    command.CommandOutcome(
+        id="c1",
+        charging_station="EURRE-1",
+        action="Reset",
+        state="answered",
+        detail="Accepted",
+        at=at("14:21"),
+        meaning=command.Meaning(kind="pending", awaits="restart", word="Accepted"),
+    ),
+    command.CommandOutcome(
+        id="c2",
+        charging_station="EURRE-2",
+        action="SetVariables",
+        state="answered",
+        detail="",
+        at=at("14:20"),
+        meaning=command.Meaning(
+            kind="partly", items=(("OCPPCommCtrlr.HeartbeatInterval", "Rejected", "OutOfRange"),)
+        ),
+    ),
+    command.CommandOutcome(
+        id="c3",
+        charging_station="CREST-1",
+        action="GetConfiguration",
+        state="queued",
+        detail="",
+        at=at("14:19"),
+        tries=1,
+        due_at=at("14:25"),
+    ),
+    command.CommandOutcome(
+        id="c4",
+        charging_station="CREST-2",
+        action="ClearCache",
+        state="timeout",
+        detail="NotSupported",
+        at=at("14:18"),
+        meaning=command.Meaning(kind="refused", word="NotSupported", reason="no"),
+        late=True,
+    ),
+    command.CommandOutcome(
+        id="c5", charging_station="CREST-3", action="Reset", state="cancelled", detail="", at=at("14:17")
+    ),
+)
 DEVICE_VIEW = station.ChargingStationView(
     station="eurre",
     station_name="Eurre – Écosite",
@@ -338,7 +384,19 @@ DEVICE_VIEW = station.ChargingStationView(
     filter_action="",
     filter_kind="",
     older="?before=6",
-    outcome=station.CommandOutcome(action="Reset", state="answered", detail="Accepted", at=at("14:21")),
+    outcome=REPLIES[0],
+    commands=REPLIES,
+    now=HERE,
+)
+BATCH = command.BatchLine(
+    id="k1", action="ChangeConfiguration", at=at("14:20"), total=4, states=(("answered", 3), ("queued", 1))
+)
+BATCH_VIEW = command.BatchView(line=BATCH, commands=REPLIES, now=HERE)
+BATCHES_VIEW = command.BatchesView(
+    lines=(BATCH, replace(BATCH, id="k0", states=(("answered", 4),))),
+    everywhere=(command.Choice(value="organisation:ccvd", label="Val de Drôme"),),
+    places=(command.Choice(value="station:eurre", label="Eurre – Écosite"),),
+    models=(command.Choice(value="Acme\tWall 22\t1.4", label="Acme Wall 22 1.4"),),
     now=HERE,
 )
 DEVICES = station.ChargingStationsView(
@@ -413,6 +471,8 @@ PAGES = {
     "station": ("station.html", MANAGER, "/stations/eurre", STATION),
     "charging-stations": ("charging_stations.html", MANAGER, "/charging-stations", DEVICES),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
+    "command-batches": ("command_batches.html", MANAGER, "/command-batches", BATCHES_VIEW),
+    "command-batch": ("command_batch.html", MANAGER, "/command-batches/k1", BATCH_VIEW),
     "machine": ("machine.html", BOTH, "/charging-stations/EURRE-1/machine", MACHINE),
     "machine-empty": (
         "machine.html",

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from supervision.csms.frame import Version
+from supervision.csms.judgement import _OF_ACTION, _WORDS, NO_ANSWER, NO_FILE, NO_VALUE, Awaits
 from supervision.csms.schemas import violations
 from supervision.kernel.errors import FieldError
+from supervision.web.i18n import translator
+from supervision.web.i18n.words import STATUS_WORDS, Words
 from supervision.web.views.commands import BUILDERS, Target, order_from
 
 FORM = {
@@ -67,3 +70,19 @@ def test_broken_form_names_its_field(form: dict[str, str], path: str) -> None:
     with pytest.raises(FieldError) as raised:
         order_from({**FORM, **form}, TARGETS[Version.V16])
     assert raised.value.path == path
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_meaning_and_every_status_has_plain_words(language: str) -> None:
+    words = Words(translator(language))
+    codes = [("done", ""), ("refused", ""), ("partly", ""), *(("pending", one.value) for one in Awaits)]
+    assert [words.verdict(*code) for code in codes if words.verdict(*code) in code] == (
+        ["done"] if language == "en" else []
+    )
+    known = {*_WORDS, *(word for _, word in _OF_ACTION), NO_ANSWER, NO_FILE, NO_VALUE}
+    assert known == set(STATUS_WORDS)
+    assert all(words.status_word(word) != word for word in known)
+
+
+def test_a_code_of_an_error_is_shown_as_it_is() -> None:
+    assert Words(translator("fr")).status_word("SecurityError") == "SecurityError"

@@ -19,7 +19,11 @@ _MAX_VARIABLES = 2000  # of one station, as a bound on what it can make us keep
 
 
 async def _notify_report(services: Services, incoming: Incoming, tx: Tx) -> Payload:
-    """Keep the page of its report, and the actual values by `Component.Variable` though pages are lost."""
+    """Keep the page of its report, and the actual values by name though pages are lost.
+
+    The name is `Component.Variable`, with the variable's instance in brackets when it has one: the limits of
+    different messages are instances of one variable.
+    """
     station = incoming.station
     known = await tx.scalar(
         select(charging_stations.c.capabilities).where(
@@ -38,7 +42,9 @@ async def _notify_report(services: Services, incoming: Incoming, tx: Tx) -> Payl
 def _variables(payload: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in payload.get("reportData") or []:
+        instance = wire.text(item["variable"], "instance")
         name = f"{wire.text(item['component'], 'name')}.{wire.text(item['variable'], 'name')}"
+        name += f"[{instance}]" if instance else ""
         for attribute in item.get("variableAttribute", []):
             if attribute.get("type", "Actual") == "Actual" and "value" in attribute:
                 found[name] = str(attribute["value"])
