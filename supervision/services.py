@@ -11,9 +11,11 @@ from supervision.billing.service import BillingService
 from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.registry import Registry
+from supervision.csms.security import SecurityService
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
 from supervision.settings import Settings
@@ -34,6 +36,8 @@ class Services:
     registry: Registry
     commands: CommandService
     directory: DirectoryService
+    certificates: CertificateService
+    security: SecurityService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Select, insert, or_, select, update
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import credentials, metrics
+from supervision.csms import metrics, rotation
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.frame import CallError, CallResult, Version, write_call
 from supervision.csms.masking import mask_payload
@@ -31,7 +31,7 @@ from supervision.csms.outbound import (
 )
 from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import read_leniently, violations
-from supervision.csms.store import HotPath, Station, update_station
+from supervision.csms.store import HotPath, Station
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import CommandFinished
 from supervision.log import Log
@@ -44,6 +44,7 @@ MAX_TIMEOUT_S = 600
 SWEEP_S = 5.0
 _START = across_tenants("commands of every organisation were on their way when the process ended")
 _UNFINISHED = (CommandState.QUEUED.value, CommandState.SENT.value)
+_SAID = (CommandState.ANSWERED, CommandState.ERROR)  # otherwise nobody knows what the station did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,7 @@ class CommandService:
                     state=CommandState.SENT.value, sent_at=now, payload=mask_payload(dict(call.payload))
                 )
             )
+            await rotation.sent(tx, station, call.command_id, call.action, call.payload)
             job = Job()
             hot.frame(job, station, now, "out", text)
             await tx.append(job)
@@ -188,14 +190,20 @@ class CommandService:
         outcome = outcome_of(frame)
         details = {"late": {"state": outcome.state.value, "at": self._clock.now().isoformat()}}
 
-        async def unit(tx: Tx) -> int:
-            return await tx.execute(
-                _command(station, frame.message_id)
-                .where(commands.c.state.in_((CommandState.TIMEOUT.value, CommandState.OFFLINE.value)))
-                .values(response=mask_payload(outcome.response), error=mask_payload(outcome.error) or details)
+        async def unit(tx: Tx) -> bool:
+            late = commands.c.state.in_((CommandState.TIMEOUT.value, CommandState.OFFLINE.value))
+            row = await tx.first(_this_command(station, frame.message_id).where(late))
+            if row is None:
+                return False
+            await tx.execute(
+                _command(station, frame.message_id).values(
+                    response=mask_payload(outcome.response), error=mask_payload(outcome.error) or details
+                )
             )
+            await rotation.answered(tx, station, row["id"], row["action"], row["payload"], outcome.response)
+            return True
 
-        return await self._db.write(station.organisation_id, unit) > 0
+        return await self._db.write(station.organisation_id, unit)
 
     async def _expire(self) -> None:
         """End commands whose station did not come back in time; those of live sockets end by themselves."""
@@ -351,7 +359,6 @@ class CommandService:
     ) -> CommandResult:
         metrics.COMMANDS.labels(_known(action), outcome.state.value).inc()
         response, error = mask_payload(outcome.response), mask_payload(outcome.error)
-        rotated = credentials.rotated_password(action, payload, outcome.response or {})
 
         async def unit(tx: Tx) -> None:
             await tx.execute(
@@ -365,10 +372,8 @@ class CommandService:
                     payload=mask_payload(dict(payload)),
                 )
             )
-            if rotated is not None:
-                salt = chance.new_bytes(16)
-                hashed = credentials.hash_password(salt, rotated)
-                await update_station(tx, station, password_salt=salt, password_hash=hashed)
+            if outcome.state in _SAID:
+                await rotation.answered(tx, station, command_id, action, payload, outcome.response)
             tx.emit(_finished(station, command_id, action, outcome.state))
             tx.touch(station.topic)
 
@@ -402,6 +407,14 @@ def _command(station: Station, command_id: str) -> Any:
         commands.c.organisation_id == station.organisation_id,
         commands.c.charging_station == station.identity,
         commands.c.id == command_id,
+    )
+
+
+def _this_command(station: Station, message_id: str) -> Select[Any]:
+    return select(commands).where(
+        commands.c.organisation_id == station.organisation_id,
+        commands.c.charging_station == station.identity,
+        commands.c.id == message_id,
     )
 
 

@@ -14,6 +14,7 @@ from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
 from supervision.csms.link import LinkClosedError, Peer
+from supervision.csms.store import Station
 from supervision.ocpp_cs import CentralSystem, Refusal, basic_password, choose_version, identity_in
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, outbox_events
@@ -197,7 +198,7 @@ class OtherAddress:
 
 async def attend_elsewhere(server: Server, link: OtherAddress) -> None:
     station = await server.central.service.authenticate("CP16", SECRET.encode())
-    assert station is not None
+    assert isinstance(station, Station)
     await server.central.attend(station, Version.V16, link)
 
 
