@@ -25,7 +25,7 @@ from supervision.clock import SystemClock
 from supervision.csms.authorising import BadgeAuthoriser
 from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
-from supervision.csms.local_authority import LocalAuthority, PrivateKey, private_pem
+from supervision.csms.local_authority import LocalAuthority, PrivateKey, hash_data, private_pem
 from supervision.csms.registry import Registry
 from supervision.csms.security import SecurityService, TlsOffer
 from supervision.csms.service import CentralService
@@ -43,6 +43,7 @@ from tests.integration.ocpp_client import (
     accept,
     basic,
     boot_payload,
+    until,
 )
 
 CPO = "Mairie de Privas"
@@ -72,6 +73,18 @@ def request_for(identity: str, key: PrivateKey | None = None) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def hash_fields(pem: str, *, issuer: str | None = None) -> dict[str, str]:
+    """Name a certificate as a station does; without `issuer` it is its own."""
+    certificate, signer = (x509.load_pem_x509_certificate(text.encode()) for text in (pem, issuer or pem))
+    named = hash_data(certificate, signer)
+    return {
+        "hashAlgorithm": named.algorithm,
+        "issuerNameHash": named.issuer_name,
+        "issuerKeyHash": named.issuer_key,
+        "serialNumber": named.serial,
+    }
+
+
 class SecureServer(Server):
     """`tls_url` beside `url`; `outbox.drain()` lets what was committed have its consequences."""
 
@@ -85,6 +98,17 @@ class SecureServer(Server):
         self.certificates: CertificateService
         self.security: SecurityService
         self.outbox: Outbox
+
+    async def certificate_is(self, identity: str, state: str) -> None:
+        """Let events have their consequences until the newest certificate is in a state."""
+
+        async def holds() -> bool:
+            await self.outbox.drain()
+            document = await self.security.document("org", identity)
+            assert isinstance(document, dict)
+            return bool(document["certificates"][0]["state"] == state)
+
+        await until(holds)
 
     def trust(self, **versions: ssl.TLSVersion) -> ssl.SSLContext:
         """Return what a station without certificate connects with."""

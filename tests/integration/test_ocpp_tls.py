@@ -116,20 +116,8 @@ async def renewed(server: SecureServer, identity: str, tls: ssl.SSLContext) -> s
         assert answer == {"status": "Accepted"}
         await server.outbox.drain()
         await until(lambda: bool(point.commands))
-        await settled(server, identity)
+        await server.certificate_is(identity, "installed")
     return server.with_chain(point.commands[0][3]["certificateChain"], key)
-
-
-async def settled(server: SecureServer, identity: str) -> None:
-    """Wait until the answer to CertificateSigned has had its effect."""
-
-    async def done() -> bool:
-        await server.outbox.drain()
-        document = await server.security.document("org", identity)
-        assert isinstance(document, dict)
-        return bool(document["certificates"][0]["state"] != "issued")
-
-    await until(done)
 
 
 async def test_revoked_certificate_opens_nothing(server: SecureServer, sqlite_db: Database) -> None:
