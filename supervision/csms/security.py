@@ -99,12 +99,9 @@ class SecurityService:
             found += _told(payload, result.response or {})
         kept = [] if not kinds else (row["installed_certificates"] or {}).get("items", [])
         others = [item for item in kept if item["kind"] not in kinds]
-        await self._keep_installed(organisation_id, identity, [*others, *found])
+        known = {"at": format_instant(self._clock.now()), "items": [*others, *found]}
+        await self._update(row, installed_certificates=known)
         return result
-
-    async def _keep_installed(self, organisation_id: str, identity: str, items: list[Document]) -> None:
-        known = {"at": format_instant(self._clock.now()), "items": items}
-        await self._update(organisation_id, identity, installed_certificates=known)
 
     async def install_root(
         self, organisation_id: str, identity: str, *, kind: str, pem: str | None, by_person_id: str
@@ -190,7 +187,7 @@ class SecurityService:
         refused = refuse_upgrade(ready, profile, self._tls)
         if refused is not None:
             return refused
-        await self._update(organisation_id, identity, wanted_profile=profile)
+        await self._update(row, wanted_profile=profile)
         calls = calls_of_upgrade(
             ready.version or Version.V16,
             profile,
@@ -204,7 +201,7 @@ class SecurityService:
             if isinstance(result, Refused) or not accepted(result.response or {}):
                 break
         if isinstance(result, Refused) or await self._declined(organisation_id, result):
-            await self._update(organisation_id, identity, wanted_profile=None)
+            await self._update(row, wanted_profile=None)
         return result
 
     async def _declined(self, organisation_id: str, result: CommandResult) -> bool:
@@ -259,17 +256,18 @@ class SecurityService:
                 select(table).where(table.c.organisation_id == organisation_id, table.c.identity == identity)
             )
 
-    async def _update(self, organisation_id: str, identity: str, **values: Any) -> None:
+    async def _update(self, row: Row, **values: Any) -> None:
         table = charging_stations
 
         async def unit(tx: Tx) -> None:
             await tx.execute(
                 update(table)
-                .where(table.c.organisation_id == organisation_id, table.c.identity == identity)
+                .where(table.c.organisation_id == row["organisation_id"], table.c.identity == row["identity"])
                 .values(**values)
             )
+            tx.touch(f"station:{row['station_id']}")
 
-        await self._db.write(organisation_id, unit)
+        await self._db.write(row["organisation_id"], unit)
 
 
 def certificate_document(row: Row) -> Document:

@@ -19,6 +19,7 @@ from tests.serving import CSRF, SITE, World, at
 POST_PATHS = {
     "/charging-stations": "/charging-stations",
     "/charging-stations/{identity}/commands": "/charging-stations/CP16/commands",
+    "/charging-stations/{identity}/security": "/charging-stations/CP16/security",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{
@@ -96,6 +97,7 @@ TEXT_FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("/charging-stations", POINT, "station"),
     ("/charging-stations", POINT, "password"),
     ("/charging-stations/CP16/commands", RESET, "action"),
+    ("/charging-stations/CP16/security", {"action": "install"}, "certificate"),
     ("/bookings/b1/return", {}, "exception"),
 ]
 

@@ -17,6 +17,7 @@ from supervision.services import Services
 from supervision.web.views.commands import Target
 from supervision.web.views.frames import RawFrame, facts, matches, readable
 from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.security import security_of
 from supervision.web.views.station_model import (
     ChargingStationState,
     ChargingStationsView,
@@ -200,6 +201,7 @@ async def device_view(
         filter_kind=kind,
         older=f"?limit={wanted * 2}" if len(newest) == wanted < MOST_FRAMES else "",
         outcome=outcome or await _last_outcome(services, device),
+        security=await security_of(services, device.organisation_id, identity, device.zone),
         now=now.astimezone(device.zone),
     )
 
