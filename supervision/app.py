@@ -155,7 +155,9 @@ def secure_port(settings: Settings, sockets: contextlib.ExitStack) -> SecurePort
         raise FieldError("ocpp_tls", "ocpp_tls_ecdsa or ocpp_tls_rsa is wanted, best both")
     bundles = [Path(settings.station_ca_bundle)] if settings.station_ca_bundle else []
     tls = StationTls.load(certificates, [settings.station_ca_path, *bundles])
-    return SecurePort(bound=sockets.enter_context(listen("ocpp_tls", settings.ocpp_tls)), tls=tls)
+    bound = sockets.enter_context(listen("ocpp_tls", settings.ocpp_tls))
+    log.info("ocpp.tls_listens", address=address_of(bound))
+    return SecurePort(bound=bound, tls=tls)
 
 
 def build_services(

@@ -32,6 +32,7 @@ FILE: Final = "station-ca.pem"
 ROOT_DAYS: Final = 7300
 STATION_DAYS: Final = 730
 SERVER_DAYS: Final = 397
+_SERVER_RSA_BITS: Final = 2048  # the smallest OCPP allows: a handshake of every station costs one signature
 _BEFORE: Final = timedelta(hours=1)  # a station whose clock is behind must not find it not yet valid
 _OCSP_DAYS: Final = 7
 _HASHES: Final[dict[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]]] = {
@@ -189,6 +190,22 @@ def hash_data(certificate: x509.Certificate, issuer: x509.Certificate, algorithm
     )
 
 
+def server_files(authority: LocalAuthority, folder: Path, hosts: Sequence[str], now: datetime) -> list[Path]:
+    """Make new keys and certificates of a server, one ECDSA and one RSA; return their files.
+
+    Key and chain stand in one file. Those of before are replaced: a running service takes the new ones with
+    the next handshake.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    keys: dict[str, PrivateKey] = {
+        "ocpp-ecdsa.pem": ec.generate_private_key(ec.SECP256R1()),
+        "ocpp-rsa.pem": rsa.generate_private_key(65537, _SERVER_RSA_BITS),
+    }
+    for name, key in keys.items():
+        replace_private(folder / name, private_pem(key) + authority.sign_server(key, hosts, now))
+    return [folder / name for name in keys]
+
+
 def create(path: Path, now: datetime) -> None:
     """Make a key and a certificate that signs itself, in a file for the service alone; never over another."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -212,18 +229,29 @@ def create(path: Path, now: datetime) -> None:
 
 def write_private(path: Path, pem: str) -> None:
     """Write a file that only its owner may read, whole or not at all, never over an existing one."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(path, pem)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
         os.link(draft, path)
     except FileExistsError:
         return  # another process was faster; its file is the one
     finally:
         draft.unlink()
+
+
+def replace_private(path: Path, pem: str) -> None:
+    """Write such a file in place of the one before, at one stroke."""
+    _draft(path, pem).replace(path)
+
+
+def _draft(path: Path, pem: str) -> Path:
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
 
 
 def private_pem(key: PrivateKey) -> str:
