@@ -197,6 +197,40 @@ def token_create(email: str, scope: str, **given: Any) -> None:
     click.echo(made)
 
 
+@main.group("charging-station")
+def charging_station() -> None:
+    """Charging stations."""
+
+
+@charging_station.command("reset")
+@_storage
+@click.argument("identity")
+@click.option("--profile", type=click.IntRange(0, 3), required=True, help="Security profile from now on.")
+@click.option(
+    "--password-file",
+    type=click.File("r", encoding="utf-8"),
+    help="Its password, the first line of a file; - is stdin.",
+    metavar="FILE",
+)
+def charging_station_reset(identity: str, profile: int, password_file: TextIO | None, **given: Any) -> None:
+    """Set the security of an exchanged station as for a new one; the only way to a lower profile."""
+    from supervision.app import open_database
+    from supervision.csms.resetting import reset_security
+
+    settings = _settings(**given)
+    password = None if password_file is None else _text(password_file).partition("\n")[0].rstrip("\r")
+
+    async def work() -> Refused | None:
+        async with open_database(settings, SystemClock()) as db:
+            return await reset_security(
+                db, identity, profile=profile, password=password, now=SystemClock().now()
+            )
+
+    refused = _run(work())
+    if refused is not None:
+        _fail(f"{refused.code.replace('_', ' ')}: {identity}")
+
+
 @main.group()
 def ca() -> None:
     """The certificate authority in the house, for charging stations with TLS."""

@@ -200,7 +200,9 @@ class CommandService:
                     response=mask_payload(outcome.response), error=mask_payload(outcome.error) or details
                 )
             )
-            await rotation.answered(tx, station, row["id"], row["action"], row["payload"], outcome.response)
+            await rotation.answered(
+                tx, station, row["id"], row["action"], row["payload"], outcome.response, self._clock.now()
+            )
             return True
 
         return await self._db.write(station.organisation_id, unit)
@@ -373,7 +375,9 @@ class CommandService:
                 )
             )
             if outcome.state in _SAID:
-                await rotation.answered(tx, station, command_id, action, payload, outcome.response)
+                await rotation.answered(
+                    tx, station, command_id, action, payload, outcome.response, self._clock.now()
+                )
             tx.emit(_finished(station, command_id, action, outcome.state))
             tx.touch(station.topic)
 

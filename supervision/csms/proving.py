@@ -73,7 +73,7 @@ async def note(tx: Tx, station: Station, now: datetime) -> None:
     proof = station.proof
     match proof.password:
         case PasswordChange.TAKE:
-            await take_next_password(tx, station)
+            await take_next_password(tx, station, now)
         case PasswordChange.DROP:
             await update_station(tx, station, **FORGOTTEN)
     if proof.profile is not None:
@@ -82,7 +82,7 @@ async def note(tx: Tx, station: Station, now: datetime) -> None:
         await _used(tx, station, proof.certificate, now)
 
 
-async def take_next_password(tx: Tx, station: Station, *conditions: Any) -> None:
+async def take_next_password(tx: Tx, station: Station, now: datetime, *conditions: Any) -> None:
     """Make the password on its way the only one; nothing when there is none (a repetition)."""
     table = charging_stations
     await tx.execute(
@@ -94,7 +94,10 @@ async def take_next_password(tx: Tx, station: Station, *conditions: Any) -> None
             *conditions,
         )
         .values(
-            password_salt=table.c.next_password_salt, password_hash=table.c.next_password_hash, **FORGOTTEN
+            password_salt=table.c.next_password_salt,
+            password_hash=table.c.next_password_hash,
+            password_rotated_at=now,
+            **FORGOTTEN,
         )
     )
 

@@ -7,6 +7,7 @@ password as well as with the old one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -43,12 +44,13 @@ async def answered(
     action: str,
     payload: Mapping[str, Any],
     response: Mapping[str, Any] | None,
+    now: datetime,
 ) -> None:
     """Follow what the station said of this CALL; None: that it could not (CALLERROR)."""
     carried = charging_stations.c.next_password_command == command_id
     match credentials.rotation(action, payload, response or {}):
         case Rotation.TAKEN:
-            await take_next_password(tx, station, carried)
+            await take_next_password(tx, station, now, carried)
         case Rotation.LATER:
             await _update(tx, station, carried, next_password_after_reboot=True)
         case Rotation.REFUSED:

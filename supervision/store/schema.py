@@ -246,6 +246,7 @@ charging_stations = Table(
     Column("security_profile", Integer, nullable=False, default=1),
     Column("password_salt", LargeBinary),
     Column("password_hash", LargeBinary),
+    Column("password_rotated_at", Instant),  # the station took one of ours: the one it came with is over
     # A password on its way: taken beside the old one until the station has used either.
     Column("next_password_salt", LargeBinary),
     Column("next_password_hash", LargeBinary),

@@ -7,9 +7,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -62,7 +64,13 @@ def commands(group: click.Group = main, before: tuple[str, ...] = ()) -> Iterato
 
 def test_the_commands_are_those_of_the_documentation() -> None:
     promised = "serve demo migrate import plan quote settle openapi completion"
-    groups = {("token", "create"), ("ca", "init"), ("ca", "root"), ("ca", "server")}
+    groups = {
+        ("token", "create"),
+        ("charging-station", "reset"),
+        ("ca", "init"),
+        ("ca", "root"),
+        ("ca", "server"),
+    }
     assert {*commands()} >= {(name,) for name in promised.split()} | groups
 
 
@@ -300,6 +308,29 @@ def test_a_port_in_use_is_told_in_a_sentence(place: list[str]) -> None:
         for name, other in (("http", "ocpp"), ("ocpp", "http")):
             args = ("serve", *place, f"--{name}", address, f"--{other}", "127.0.0.1:0")
             assert refused(run(*args)).startswith(f"{name}: cannot listen on {address}")
+
+
+def test_exchanged_station_is_set_as_a_new_one(place: list[str], sqlite_url: str) -> None:
+    assert run("import", *place, "-", stdin=json.dumps(document())).exit_code == 0
+    reset = ("charging-station", "reset", *place)
+    assert run(*reset, "CP16", "--profile", "3").exit_code == 0
+    assert stored_security(sqlite_url) == (3, None)
+    new = run(*reset, "CP16", "--profile", "1", "--password-file", "-", stdin="0123456789abcdef\n")
+    assert (new.exit_code, new.stdout) == (0, "")
+    profile, hashed = stored_security(sqlite_url)
+    assert (profile, len(hashed or b"")) == (1, 32)
+    assert refused(run(*reset, "CP16", "--profile", "1")) == "password missing: CP16"
+    short = run(*reset, "CP16", "--profile", "1", "--password-file", "-", stdin="short\n")
+    assert refused(short) == "weak password: CP16"
+    assert refused(run(*reset, "ZZ", "--profile", "0")) == "unknown charging station: ZZ"
+
+
+def stored_security(sqlite_url: str) -> tuple[int, bytes | None]:
+    """Read profile and password hash of CP16."""
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        query = "SELECT security_profile, password_hash FROM charging_stations WHERE identity = 'CP16'"
+        found: tuple[int, bytes | None] = connection.execute(query).fetchone()
+        return found
 
 
 # --- the certificate authority ------------------------------------------------------------------------

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 
+from supervision.clock import SystemClock
 from supervision.csms.certificate_store import MOST_AN_HOUR
 from supervision.csms.commands import CommandResult, CommandState
+from supervision.csms.resetting import reset_security
 from supervision.kernel.events import CertificateRequested
 from supervision.store.db import Database, Tx
 from supervision.store.schema import commands, frames, outbox_events, station_certificates
@@ -208,6 +211,23 @@ async def test_profile_that_nobody_ordered_is_not_raised(server: SecureServer, s
     assert (await station(sqlite_db, CP))["security_profile"] == 1
     async with server.station(CP):
         pass
+
+
+async def test_exchanged_station_starts_anew(server: SecureServer, sqlite_db: Database) -> None:
+    key, new = ec_key(), "a-new-password-00"
+    async with server.over_tls(CP, tls=server.trust(), secret=SECRET) as point:
+        await point.answer("SignCertificate", {"csr": request_for(CP, key)})
+        await server.certificate_is(CP, "installed")
+    await set_profile(sqlite_db, CP, 3)
+    now = SystemClock().now()
+    assert await reset_security(sqlite_db, CP, profile=1, password=new, now=now) is None
+    async with server.station(CP, secret=new):
+        pass
+    own = server.with_chain(point.commands[0][3]["certificateChain"], key)
+    with pytest.raises(websockets.InvalidStatus):
+        async with server.over_tls(CP, tls=own):
+            pass
+    assert (await only(sqlite_db))["state"] == "revoked"
 
 
 async def test_order_to_a_station_that_is_away_is_none(server: SecureServer, sqlite_db: Database) -> None:

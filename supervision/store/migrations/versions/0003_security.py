@@ -16,6 +16,7 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add columns that may be empty, and the table of certificates."""
     for column in (
+        sa.Column("password_rotated_at", sa.BigInteger(), nullable=True),
         sa.Column("next_password_salt", sa.LargeBinary(), nullable=True),
         sa.Column("next_password_hash", sa.LargeBinary(), nullable=True),
         sa.Column("next_password_command", sa.String(), nullable=True),
