@@ -335,10 +335,18 @@ SECURITY = station.SecurityView(
     password_on_its_way=False,
     certificates=(
         station.CertificateLine(
+            id=3,
+            state="installed",
+            reason="",
+            serial="0A5C77D1E2" * 4,
+            ends_at=at("16:00"),
+            requested_at=at("13:30"),
+        ),
+        station.CertificateLine(
             id=2,
             state="rejected",
             reason="rejected_by_station",
-            serial="5B7C1D9A0F",
+            serial="5B7C1D9A0F" * 4,
             ends_at=at("16:00"),
             requested_at=at("13:00"),
         ),
