@@ -61,6 +61,33 @@ async def test_event_seen_twice_signs_and_sends_once(server: SecureServer, sqlit
         assert [row["action"] for row in await rows(sqlite_db, commands)] == ["CertificateSigned"]
 
 
+async def test_whole_way_on_both_databases(db: Database, tmp_path: Path) -> None:
+    """Password to certificate, certificate to profile 3, and no way back."""
+    await write_stations(db)
+    key = ec_key()
+    async with secure_system(db, tmp_path) as server:
+        async with server.over_tls(CP, tls=server.trust(), secret=SECRET) as point:
+            await server.security.rotate_password("org", CP, by_person_id="m1")
+            await point.answer("SignCertificate", {"csr": request_for(CP, key)})
+            await server.certificate_is(CP, "installed")
+            await server.security.raise_profile("org", CP, 3, by_person_id="m1")
+        password, signed, profile = (frame[3] for frame in point.commands)
+        assert profile == {"key": "SecurityProfile", "value": "3"}
+        own = server.with_chain(signed["certificateChain"], key)
+        async with server.over_tls(CP, tls=own):
+            pass
+        kept = await station(db, CP)
+        assert (kept["security_profile"], kept["wanted_profile"]) == (3, None)
+        with pytest.raises(websockets.InvalidStatus):
+            async with server.over_tls(CP, tls=server.trust(), secret=password["value"]):
+                pass
+        (row,) = await rows(db, station_certificates)
+        await server.certificates.revoke("org", CP, row["id"])
+        with pytest.raises(websockets.InvalidStatus):
+            async with server.over_tls(CP, tls=own):
+                pass
+
+
 async def test_repeated_request_is_one_certificate(server: SecureServer, sqlite_db: Database) -> None:
     csr = request_for(CP)
     async with server.over_tls(CP, tls=server.trust(), secret=SECRET) as point:
