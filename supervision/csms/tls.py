@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
+from supervision.csms import metrics
 from supervision.csms.admission import PLAIN, Channel, ClientCertificate
 from supervision.kernel.errors import FieldError
 from supervision.log import Log
@@ -69,8 +72,8 @@ class StationTls(ssl.SSLContext):
         made._certificates, made._authorities = tuple(certificates), tuple(authorities)
         made._seen = made._look()
         try:
-            made._current = _context(made._certificates, made._authorities)
-        except (OSError, ssl.SSLError) as error:
+            made._use(_context(made._certificates, made._authorities))
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
             raise FieldError("ocpp_tls", f"certificates cannot be used: {error}") from None
         return made
 
@@ -86,12 +89,19 @@ class StationTls(ssl.SSLContext):
             return False
         self._seen = seen
         try:
-            self._current = _context(self._certificates, self._authorities)
-        except (OSError, ssl.SSLError) as error:
+            self._use(_context(self._certificates, self._authorities))
+        except (OSError, ValueError) as error:
             log.error("ocpp.tls_files_cannot_be_used", error=str(error))
             return False
         log.info("ocpp.tls_files_read_again")
         return True
+
+    def _use(self, context: ssl.SSLContext) -> None:
+        """Take a context, and tell whoever watches when its certificates end."""
+        self._current = context
+        for certificate in self._certificates:
+            leaf = x509.load_pem_x509_certificate(certificate.chain.read_bytes())
+            metrics.TLS_ENDS.labels(certificate.chain.name).set(leaf.not_valid_after_utc.timestamp())
 
     def _look(self) -> tuple[object, ...]:
         paths = [path for certificate in self._certificates for path in certificate.files]

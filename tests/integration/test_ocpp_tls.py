@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import websockets
+from cryptography import x509
+from prometheus_client import REGISTRY
 from websockets.asyncio.client import ClientConnection
 
 from supervision.clock import SystemClock
@@ -167,7 +169,10 @@ async def test_new_server_certificate_serves_the_next_handshake_and_closes_nothi
         before = served(open_before.socket)
         write_server_files(server.authority, tmp_path)
         async with server.over_tls("CS201", "ocpp2.0.1", tls=server.trust(), secret=SECRET) as point:
-            assert served(point.socket) != before
+            after = served(point.socket)
+        assert after != before
+        ends = x509.load_der_x509_certificate(after).not_valid_after_utc.timestamp()
+        assert REGISTRY.get_sample_value("ocpp_tls_certificate_end_seconds", {"file": "ecdsa.pem"}) == ends
         assert "currentTime" in await open_before.answer("Heartbeat", {})
 
 

@@ -286,3 +286,30 @@ async def test_the_single_port_serves_the_same_sessions(sqlite_db: Database, clo
                 assert central.connected("CP16")
             web.should_exit = True
             await serving
+
+
+@pytest.mark.parametrize(("proxy", "status"), [("127.0.0.1", None), ("192.0.2.1", 401)])
+async def test_the_single_port_believes_the_proxy_of_the_house_about_tls(
+    sqlite_db: Database, clock: FixedClock, proxy: str, status: int | None
+) -> None:
+    await write_stations(sqlite_db)
+
+    async def raise_profile(tx: Tx) -> None:
+        await tx.execute(update(charging_stations).values(security_profile=2))
+
+    await sqlite_db.write(factories.TESTS, raise_profile)
+    headers = basic("CP16", SECRET) | {"X-Forwarded-Proto": "https"}
+    async with central_system(sqlite_db, clock, trusted_proxy=proxy) as beside:
+        web = web_server(Starlette(routes=[beside.central.route()]))
+        bound = sockets.create_server(("127.0.0.1", 0))
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(web.serve(sockets=[bound]))
+            await until(lambda: web.started)
+            server = Server(beside.central, f"ws://127.0.0.1:{bound.getsockname()[1]}/ocpp")
+            if status is None:
+                async with dial(server, "/CP16", additional_headers=headers):
+                    pass
+            else:
+                assert (await refused_with(server, "/CP16", additional_headers=headers))[0] == status
+            web.should_exit = True
+            await serving
