@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -39,21 +40,26 @@ from supervision.booking.service import BookingService
 from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.authority import CertificateAuthority
 from supervision.csms.batches import BatchService
+from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
+from supervision.csms.local_authority import LocalAuthority
 from supervision.csms.registry import Registry
+from supervision.csms.security import SecurityService, TlsOffer
 from supervision.csms.service import CentralService
+from supervision.csms.tls import StationTls, server_certificate
 from supervision.kernel.errors import FieldError
 from supervision.log import Log
 from supervision.notify.alerts import AlertService
 from supervision.notify.providers import Providers, open_providers
 from supervision.notify.service import NotifyService
-from supervision.ocpp_cs import MAX_MESSAGE_BYTES, CentralSystem
+from supervision.ocpp_cs import MAX_MESSAGE_BYTES, CentralSystem, SecurePort
 from supervision.scheduler import Scheduler, Step
 from supervision.services import Services
 from supervision.settings import Settings, host_port
@@ -143,8 +149,31 @@ def web_server(app: Any) -> WebServer:
     )
 
 
+def secure_port(settings: Settings, sockets: contextlib.ExitStack) -> SecurePort | None:
+    """Bind the port with TLS, None without one; FieldError when its certificates cannot be used."""
+    if not settings.ocpp_tls:
+        return None
+    given = (
+        server_certificate("ocpp_tls_ecdsa", settings.ocpp_tls_ecdsa),
+        server_certificate("ocpp_tls_rsa", settings.ocpp_tls_rsa),
+    )
+    certificates = [one for one in given if one is not None]
+    if not certificates:
+        raise FieldError("ocpp_tls", "ocpp_tls_ecdsa or ocpp_tls_rsa is wanted, best both")
+    bundles = [Path(settings.station_ca_bundle)] if settings.station_ca_bundle else []
+    tls = StationTls.load(certificates, [settings.station_ca_path, *bundles])
+    bound = sockets.enter_context(listen("ocpp_tls", settings.ocpp_tls))
+    log.info("ocpp.tls_listens", address=address_of(bound))
+    return SecurePort(bound=bound, tls=tls)
+
+
 def build_services(
-    settings: Settings, clock: Clock, db: Database, providers: Providers, secret: bytes
+    settings: Settings,
+    clock: Clock,
+    db: Database,
+    providers: Providers,
+    secret: bytes,
+    authority: CertificateAuthority,
 ) -> Services:
     """Make one of each service; nothing runs yet."""
     bookings = BookingService(db, clock, new_id)
@@ -159,6 +188,7 @@ def build_services(
     registry = Registry()
     commands = CommandService(db=db, clock=clock, registry=registry)
     files = FileService(db, clock, settings.data_dir / "files")
+    certificates = CertificateService(db=db, clock=clock, commands=commands, authority=authority)
     return Services(
         settings=settings,
         clock=clock,
@@ -181,6 +211,10 @@ def build_services(
             files=files,
             files_url=settings.files_url or settings.public_url,
         ),
+        certificates=certificates,
+        security=SecurityService(
+            db=db, clock=clock, commands=commands, certificates=certificates, tls=tls_offer(settings)
+        ),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -196,6 +230,15 @@ def build_services(
     )
 
 
+def tls_offer(settings: Settings) -> TlsOffer:
+    """What stations can be told to use."""
+    return TlsOffer(
+        listens=bool(settings.ocpp_tls or settings.trusted_proxy),
+        url=settings.ocpp_tls_url,
+        foreign_certificates=bool(settings.station_ca_bundle),
+    )
+
+
 async def _no_link(_organisation_id: str, _person_id: str) -> str | None:
     """Passwords are set by the operator's import; there is no link to send."""
     return None
@@ -206,6 +249,7 @@ def consumers(services: Services) -> list[Consumer]:
     return [
         *services.access.consumers(),
         services.devices.consumer(),
+        services.certificates.consumer(),
         services.charging.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),
@@ -265,6 +309,10 @@ async def serve(
     with stop_signals() as stop, contextlib.ExitStack() as sockets:
         http = sockets.enter_context(listen("http", settings.http))
         ocpp = None if settings.single_port else sockets.enter_context(listen("ocpp", settings.ocpp))
+        authority = LocalAuthority.open(
+            settings.station_ca_path, clock.now(), organisation=settings.station_organisation
+        )
+        secure = secure_port(settings, sockets)
         settings = replace(settings, public_url=settings.public_url or f"http://{address_of(http)}")
         secret = load_secret(settings.data_dir)
         async with (
@@ -276,8 +324,8 @@ async def serve(
                 sms_token=settings.sms_token,
             ) as providers,
         ):
-            services = build_services(settings, clock, db, providers, secret)
-            process = _Process(services, extras(services), ocpp=ocpp, speed=speed)
+            services = build_services(settings, clock, db, providers, secret, authority)
+            process = _Process(services, extras(services), ocpp=ocpp, secure=secure, speed=speed)
             await process.run(http, stop, on_ready or _print_ready)
 
 
@@ -285,7 +333,13 @@ class _Process:
     """The siblings of one process and their end."""
 
     def __init__(
-        self, services: Services, extras: Extras, *, ocpp: socket.socket | None, speed: float
+        self,
+        services: Services,
+        extras: Extras,
+        *,
+        ocpp: socket.socket | None,
+        secure: SecurePort | None,
+        speed: float,
     ) -> None:
         self._services = services
         self._extras = extras
@@ -297,11 +351,15 @@ class _Process:
                 registry=services.registry,
                 commands=services.commands,
                 boot_interval_s=services.settings.boot_interval_s,
-            )
+                authority=services.certificates.authority,
+                organisation=services.settings.station_organisation,
+            ),
+            trusted_proxy=services.settings.trusted_proxy,
         )
         self._scheduler = Scheduler([*steps(services), *extras.steps], services.clock, speed=speed)
         self._outbox = Outbox(services.db, services.clock, consumers(services))
         self._ocpp = ocpp
+        self._secure = secure
         self._ocpp_accepts = asyncio.Event()
 
     async def run(
@@ -354,9 +412,9 @@ class _Process:
 
     async def _serve_ocpp(self) -> None:
         if self._ocpp is None:
-            await self._central.run(ready=self._ocpp_accepts.set)
+            await self._central.run(ready=self._ocpp_accepts.set, secure=self._secure)
         else:
-            await self._central.serve(self._ocpp, ready=self._ocpp_accepts.set)
+            await self._central.serve(self._ocpp, ready=self._ocpp_accepts.set, secure=self._secure)
 
 
 async def _print_ready(http: str, ocpp: str) -> None:

@@ -247,6 +247,85 @@ def token_create(email: str, scope: str, **given: Any) -> None:
     click.echo(made)
 
 
+@main.group("charging-station")
+def charging_station() -> None:
+    """Charging stations."""
+
+
+@charging_station.command("reset")
+@_storage
+@click.argument("identity")
+@click.option("--profile", type=click.IntRange(0, 3), required=True, help="Security profile from now on.")
+@click.option(
+    "--password-file",
+    type=click.File("r", encoding="utf-8"),
+    help="Its password, the first line of a file; - is stdin.",
+    metavar="FILE",
+)
+def charging_station_reset(identity: str, profile: int, password_file: TextIO | None, **given: Any) -> None:
+    """Set the security of an exchanged station as for a new one; the only way to a lower profile."""
+    from supervision.app import open_database
+    from supervision.csms.resetting import reset_security
+
+    settings = _settings(**given)
+    password = None if password_file is None else _text(password_file).partition("\n")[0].rstrip("\r")
+
+    async def work() -> Refused | None:
+        async with open_database(settings, SystemClock()) as db:
+            return await reset_security(
+                db, identity, profile=profile, password=password, now=SystemClock().now()
+            )
+
+    refused = _run(work())
+    if refused is not None:
+        _fail(f"{refused.code.replace('_', ' ')}: {identity}")
+
+
+@main.group()
+def ca() -> None:
+    """The certificate authority in the house, for charging stations with TLS."""
+
+
+@ca.command("init")
+@_storage
+def ca_init(**given: Any) -> None:
+    """Make the authority's key unless there is one; print where it is."""
+    from supervision.csms.local_authority import LocalAuthority
+
+    settings = _settings(**given)
+    with _sentences():
+        LocalAuthority.open(settings.station_ca_path, SystemClock().now())
+    click.echo(settings.station_ca_path)
+
+
+@ca.command("root")
+@_storage
+def ca_root(**given: Any) -> None:
+    """Print the certificate that charging stations must trust."""
+    from supervision.csms.local_authority import LocalAuthority
+
+    settings = _settings(**given)
+    with _sentences():
+        authority = LocalAuthority.open(settings.station_ca_path, SystemClock().now())
+    click.echo(authority.root, nl=False)
+
+
+@ca.command("server")
+@_storage
+@click.option("--host", "hosts", multiple=True, required=True, help="Name or address stations connect to.")
+def ca_server(hosts: tuple[str, ...], **given: Any) -> None:
+    """Make both certificates of the port with TLS, or new ones; print the settings that name them."""
+    from supervision.csms.local_authority import LocalAuthority, server_files
+
+    settings, now = _settings(**given), SystemClock().now()
+    with _sentences():
+        authority = LocalAuthority.open(
+            settings.station_ca_path, now, organisation=settings.station_organisation
+        )
+        ecdsa, rsa = server_files(authority, settings.data_dir, hosts, now)
+    click.echo(f'ocpp_tls_ecdsa = "{ecdsa}"\nocpp_tls_rsa = "{rsa}"')
+
+
 def _pure(name: str, load_run: Callable[[], Callable[[str], str]], text: str) -> None:
     try:
         click.echo(load_run()(text))

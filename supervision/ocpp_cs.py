@@ -12,25 +12,30 @@ import binascii
 import re
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from supervision.csms import metrics
+from supervision.csms.admission import PLAIN, Channel, Denial
 from supervision.csms.frame import MAX_FRAME_BYTES, Version
 from supervision.csms.link import Link, LinkClosedError, Peer
 from supervision.csms.registry import Connection
 from supervision.csms.service import CentralService
 from supervision.csms.store import Station
+from supervision.csms.tls import StationTls, channel_of
 from supervision.log import Log
 from supervision.store.db import StoreUnavailableError
 
@@ -92,6 +97,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
         super().__init__(reason)
         self.status = status
         self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurePort:
+    """A bound socket where stations of security profiles 2 and 3 connect."""
+
+    bound: socket.socket
+    tls: StationTls
 
 
 class WebsocketsLink:
@@ -198,8 +211,10 @@ class CentralSystem:
         rate_per_s: float = 50,
         burst: int = 500,
         unknown_is_404: bool = False,
+        trusted_proxy: str = "",
     ) -> None:
         self.service = service
+        self._trusted_proxy = trusted_proxy
         self.registry = service.registry
         self._settle_s = settle_s
         self._rate_per_s = rate_per_s
@@ -217,34 +232,45 @@ class CentralSystem:
 
     # --- running ------------------------------------------------------------------------------------------
 
-    async def serve(self, bound: socket.socket, *, ready: Callable[[], None]) -> None:
-        """Listen on a bound socket until cancelled, then close every connection with 1001."""
-        await self.service.recover()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._background(), name="ocpp-background")
-            async with serve(
-                self._handle,
-                sock=bound,
-                process_request=self._process_request,
-                select_subprotocol=_select_subprotocol,
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                max_queue=8,
-                open_timeout=OPEN_TIMEOUT_S,
-                ping_interval=PING_INTERVAL_S,
-                ping_timeout=PING_TIMEOUT_S,
-                server_header=None,
-            ):
-                self.listening = True
-                ready()
-                await asyncio.get_running_loop().create_future()
+    async def serve(
+        self, bound: socket.socket | None, *, ready: Callable[[], None], secure: SecurePort | None = None
+    ) -> None:
+        """Listen on the bound sockets until cancelled, then close every connection with 1001.
 
-    async def run(self, *, ready: Callable[[], None]) -> None:
-        """What must go on beside any listener: expiring commands, waiting for the database to come back."""
+        Without a plain socket (it is on the web port), or without a secure one, the other stands alone.
+        """
         await self.service.recover()
-        self.listening = True
-        ready()
-        await self._background()
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as listeners:
+            tasks.create_task(self._background(), name="ocpp-background")
+            if bound is not None:
+                await listeners.enter_async_context(self._listen(bound))
+            if secure is not None:
+                await listeners.enter_async_context(
+                    self._listen(secure.bound, ssl=secure.tls, ssl_handshake_timeout=OPEN_TIMEOUT_S)
+                )
+            self.listening = True
+            ready()
+            await asyncio.get_running_loop().create_future()
+
+    def _listen(self, bound: socket.socket, **tls: Any) -> AbstractAsyncContextManager[Server]:
+        return serve(
+            self._handle,
+            sock=bound,
+            process_request=self._process_request,
+            select_subprotocol=_select_subprotocol,
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            max_queue=8,
+            open_timeout=OPEN_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            server_header=None,
+            **tls,
+        )
+
+    async def run(self, *, ready: Callable[[], None], secure: SecurePort | None = None) -> None:
+        """What must go on beside `route`: expiring commands, waiting for the database, the port with TLS."""
+        await self.serve(None, ready=ready, secure=secure)
 
     async def _background(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -271,7 +297,15 @@ class CentralSystem:
 
     # --- handshake ----------------------------------------------------------------------------------------
 
-    async def admit(self, target: str, authorization: str | None, address: str, *, offers: bool) -> Station:
+    async def admit(
+        self,
+        target: str,
+        authorization: str | None,
+        address: str,
+        *,
+        offers: bool,
+        channel: Channel = PLAIN,
+    ) -> Station:
         """Authenticate, then look at live sockets; raise `Refusal` with the HTTP status.
 
         `offers` tells whether the client names any sub-protocol; one that does not is no charging station.
@@ -284,11 +318,12 @@ class CentralSystem:
         if identity is None:
             raise Refusal(self._unknown_status, "identity")
         try:
-            station = await self.service.authenticate(identity, basic_password(authorization, identity))
+            password = basic_password(authorization, identity)
+            station = await self.service.authenticate(identity, password, channel)
         except StoreUnavailableError:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "database") from None
-        if station is None:
-            raise Refusal(self._unknown_status, "credentials")
+        if isinstance(station, Denial):
+            raise Refusal(self._unknown_status, station.value)
         if not offers:
             raise Refusal(HTTPStatus.BAD_REQUEST, "no-sub-protocol")
         await self._yield_to_living(identity, address)
@@ -310,7 +345,11 @@ class CentralSystem:
             authorization = None
         try:
             self._admitted[socket] = await self.admit(
-                request.path, authorization, _address(socket), offers=_offers(request)
+                request.path,
+                authorization,
+                _address(socket),
+                offers=_offers(request),
+                channel=self._channel(socket, request),
             )
         except Refusal as refusal:
             self._note_refusal(refusal, request.path, _address(socket))
@@ -319,6 +358,16 @@ class CentralSystem:
                 response.headers["WWW-Authenticate"] = REALM
             return response
         return None
+
+    def _channel(self, socket: ServerConnection, request: Request) -> Channel:
+        channel = channel_of(socket.transport.get_extra_info("ssl_object"))
+        forwarded = request.headers.get_all("X-Forwarded-Proto")
+        return channel if channel.encrypted else self._forwarded(_address(socket), forwarded)
+
+    def _forwarded(self, address: str, protocols: Sequence[str]) -> Channel:
+        """The proxy of the house may end TLS for passwords; a certificate it cannot vouch for."""
+        by_proxy = bool(self._trusted_proxy) and address == self._trusted_proxy
+        return Channel(encrypted=by_proxy and [*protocols] in (["https"], ["wss"]))
 
     def _note_refusal(self, refusal: Refusal, target: str, address: str) -> None:
         """Count every refusal; log at most so many a minute."""
@@ -356,6 +405,7 @@ class CentralSystem:
                 websocket.headers.get("authorization"),
                 address,
                 offers=bool(websocket.scope.get("subprotocols")),
+                channel=self._forwarded(address, websocket.headers.getlist("x-forwarded-proto")),
             )
         except Refusal as refusal:
             self._note_refusal(refusal, target, address)

@@ -12,6 +12,7 @@ from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.batches import BatchService
+from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
@@ -19,6 +20,7 @@ from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
 from supervision.csms.registry import Registry
+from supervision.csms.security import SecurityService
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
 from supervision.settings import Settings
@@ -44,6 +46,8 @@ class Services:
     devices: DeviceService
     files: FileService
     campaigns: CampaignService
+    certificates: CertificateService
+    security: SecurityService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -27,6 +27,18 @@ class Settings:
     data: str = _option("var", "directory for the database file, the secret key and documents")
     http: str = _option("127.0.0.1:8080", "address of the web site and of the API; port 0: any free port")
     ocpp: str = _option("127.0.0.1:9000", "address where charging stations connect; port 0: any free port")
+    ocpp_tls: str = _option("", "address where charging stations connect with TLS; empty: nowhere")
+    ocpp_tls_ecdsa: str = _option("", "ECDSA certificate for that address: CHAIN.pem or CHAIN.pem,KEY.pem")
+    ocpp_tls_rsa: str = _option("", "RSA certificate for that address: CHAIN.pem or CHAIN.pem,KEY.pem")
+    ocpp_tls_url: str = _option("", "wss://HOST[:PORT]/ocpp told to 2.0.1 stations that are to use TLS")
+    station_ca: str = _option(
+        "",
+        "PEM file with key and certificate that sign stations' certificates; default: in the data directory",
+    )
+    station_ca_bundle: str = _option(
+        "", "PEM file of further CAs that may have signed stations' certificates"
+    )
+    station_organisation: str = _option("", "organisation (O) in the certificates of stations; empty: any")
     single_port: bool = _option(default=False, text="serve charging stations on the web address, under /ocpp")
     public_url: str = _option("", "address people reach the site at, for links in mails")
     files_url: str = _option("", "address charging stations fetch and leave files at; default: public_url")
@@ -44,6 +56,11 @@ class Settings:
     def data_dir(self) -> Path:
         """Return the data directory as a path."""
         return Path(self.data)
+
+    @property
+    def station_ca_path(self) -> Path:
+        """Where the certificate authority for stations keeps its key."""
+        return Path(self.station_ca) if self.station_ca else self.data_dir / "station-ca.pem"
 
     @property
     def database_url(self) -> str:

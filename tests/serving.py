@@ -31,6 +31,7 @@ from supervision.app import build_services
 from supervision.billing.providers.payment.offline import OfflinePayments
 from supervision.billing.service import BillingService
 from supervision.clock import FixedClock
+from supervision.csms.local_authority import LocalAuthority
 from supervision.importing import import_document
 from supervision.notify.providers import open_providers
 from supervision.services import Services
@@ -440,7 +441,8 @@ async def open_world(url: str, clock: FixedClock, data: Path) -> AsyncIterator[W
         Database.open(url, clock=clock) as db,
         open_providers(smtp_url="", mail_from=settings.mail_from, sms_url="", sms_token="") as providers,
     ):
-        services = build_services(settings, clock, db, providers, b"s" * 32)
+        authority = LocalAuthority.open(settings.station_ca_path, clock.now())
+        services = build_services(settings, clock, db, providers, b"s" * 32, authority)
         routes = [
             *health_routes(db, lambda: {"ocpp": True, "scheduler": True}),
             api_mount(services),

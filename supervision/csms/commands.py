@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, or_, select
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import command_store, credentials, metrics, parts
+from supervision.csms import command_store, metrics, parts, rotation
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.command_policy import end_of, next_try, policy_of, priority_of
 from supervision.csms.command_store import (
@@ -53,6 +53,7 @@ MAX_BULK = 20  # commands of batches on their way at once, over all stations
 _START = across_tenants("commands of every organisation were on their way when the process ended")
 _SWEEP = across_tenants("commands of every organisation fall due")
 _QUEUED, _SENT = CommandState.QUEUED.value, CommandState.SENT.value
+_SAID = (CommandState.ANSWERED, CommandState.ERROR)  # otherwise nobody knows what the station did
 
 
 class CommandService:
@@ -246,6 +247,7 @@ class CommandService:
             )
             if not sent:
                 return False
+            await rotation.sent(tx, station, call.command_id, call.action, call.payload)
             job = Job()
             hot.frame(job, station, now, "out", text)
             await tx.append(job)
@@ -269,16 +271,18 @@ class CommandService:
             if row["state"] == _QUEUED and row["tries"]:
                 values = {"response": response, "error": mask_payload(outcome.error)}
                 await command_store.finish(tx, station, row, outcome.state, now, **values)
+                await _follow_rotation(tx, station, row, outcome, now)
                 return True
             late = {"late": {"state": outcome.state.value, "at": now.isoformat()}}
             ended = (CommandState.TIMEOUT.value, CommandState.OFFLINE.value)
             error = mask_payload(outcome.error) or late
             tx.touch(station.topic)
-            return bool(
-                await command_store.change(
-                    tx, station, command_id, commands.c.state.in_(ended), response=response, error=error
-                )
+            kept = await command_store.change(
+                tx, station, command_id, commands.c.state.in_(ended), response=response, error=error
             )
+            if kept:
+                await _follow_rotation(tx, station, row, outcome, now)
+            return bool(kept)
 
         taken = await self._db.write(station.organisation_id, unit)
         if taken:
@@ -512,7 +516,6 @@ class CommandService:
     async def _settle(self, order: Order, outcome: Outcome) -> CommandResult:
         """Record the end of a try; what a command was told meanwhile (cancelled, answered late) stays."""
         station = order.station
-        rotated = credentials.rotated_password(order.action, order.payload, outcome.response or {})
 
         async def unit(tx: Tx) -> Row | None:
             row = await command_store.load(tx, station, order.id)
@@ -527,10 +530,8 @@ class CommandService:
                 await command_store.change(tx, station, order.id, due_at=self._clock.now())
                 return row
             await self._end_or_repeat(tx, station, row, outcome)
-            if rotated is not None:
-                salt = chance.new_bytes(16)
-                hashed = credentials.hash_password(salt, rotated)
-                await update_station(tx, station, password_salt=salt, password_hash=hashed)
+            if outcome.state in _SAID:
+                await _follow_rotation(tx, station, row, outcome, self._clock.now())
             await _learn(tx, station, order.action, outcome)
             return await command_store.load(tx, station, order.id)
 
@@ -592,6 +593,11 @@ def _uncancellable(row: Row | None, command_id: str) -> Refused | None:
 
 def _unknown(command_id: str) -> Refused:
     return Refused("unknown_command", {"command": command_id})
+
+
+async def _follow_rotation(tx: Tx, station: Station, row: Row, outcome: Outcome, now: datetime) -> None:
+    """Follow what a station said of a CALL that may have carried a new password."""
+    await rotation.answered(tx, station, row["id"], row["action"], row["payload"], outcome.response, now)
 
 
 def _message_id(command_id: str, tries: int, part: int) -> str:

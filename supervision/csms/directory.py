@@ -102,7 +102,8 @@ class DirectoryService:
     ) -> Document | Refused:
         """Register a charging station; refused when the identity is taken or the place is unknown."""
         length = len((password or "").encode())
-        if security_profile > 0 and not credentials.MIN_BYTES <= length <= credentials.MAX_BYTES:
+        needs_one = security_profile in (1, 2) or password is not None  # profile 3 has its certificate
+        if needs_one and not credentials.MIN_BYTES <= length <= credentials.MAX_BYTES:
             return Refused("weak_password", {"min": credentials.MIN_BYTES, "max": credentials.MAX_BYTES})
         salt = chance.new_bytes(16)
         hashed = None if password is None else credentials.hash_password(salt, password.encode())

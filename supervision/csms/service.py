@@ -15,8 +15,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from supervision.clock import Clock
-from supervision.csms import credentials, handlers, metrics
+from supervision.csms import admission, handlers, metrics, proving
+from supervision.csms.admission import PLAIN, Channel, Denial
 from supervision.csms.authorising import IdTokenAuthoriser
+from supervision.csms.authority import CertificateAuthority
 from supervision.csms.catalogue import CARRIES_TRANSACTION, FROM_STATION, TO_STATION
 from supervision.csms.commands import CommandService
 from supervision.csms.frame import (
@@ -49,13 +51,15 @@ log = Log("supervision.csms")
 
 _HANDSHAKE = across_tenants("the organisation is not known before the station is")
 _START = across_tenants("no station of any organisation is connected when the process starts")
-_DUMMY_SALT = b"\0" * 16
 _VIOLATION_KINDS = 200  # of one station that are counted each under its own name
 _LOG_LINES = 200  # of one connection about its own faults: a broken station must not fill the disk
 
 
 class CentralService:
-    """Use cases of connected stations. One instance per process."""
+    """Use cases of connected stations. One instance per process.
+
+    `authority` signs certificates of stations; `organisation`, unless empty, must stand in those they show.
+    """
 
     def __init__(
         self,
@@ -66,33 +70,47 @@ class CentralService:
         registry: Registry,
         commands: CommandService,
         boot_interval_s: int,
+        authority: CertificateAuthority | None = None,
+        organisation: str = "",
     ) -> None:
         self._db = db
         self._clock = clock
         self._hot = HotPath(db)
         self._services = Services(
-            db=db, hot=self._hot, clock=clock, authoriser=authoriser, boot_interval_s=boot_interval_s
+            db=db,
+            hot=self._hot,
+            clock=clock,
+            authoriser=authoriser,
+            boot_interval_s=boot_interval_s,
+            authority=authority,
         )
+        self._organisation = organisation
         self.registry = registry
         self.commands = commands
 
     # --- handshake ------------------------------------------------------------------------------------
 
-    async def authenticate(self, identity: str, password: bytes | None) -> Station | None:
-        """Return the station when it is registered and knows its password; None otherwise.
+    async def authenticate(
+        self, identity: str, password: bytes | None, channel: Channel = PLAIN
+    ) -> Station | Denial:
+        """Return the station when it is registered and reaches its security profile.
 
         Unknown stations and wrong passwords take the same path and the same time.
         """
         table = charging_stations
         async with self._db.read(_HANDSHAKE) as reader:
             row = await reader.first(select(table).where(table.c.identity == identity))
-        stored, salt = _stored_password(row)
-        matches = credentials.matches(stored, salt, password or b"")
-        free = row is not None and row["security_profile"] == 0 and row["password_hash"] is None
-        if row is None or not (free or (password is not None and row["password_hash"] and matches)):
-            return None
+            revoked = await proving.is_revoked(reader, channel)
+        decision = admission.admit(
+            proving.stored(row), proving.claim(row, password, channel, revoked=revoked), self._organisation
+        )
+        if row is None or isinstance(decision, Denial):
+            return decision if isinstance(decision, Denial) else Denial.CREDENTIALS
         return Station(
-            identity=identity, organisation_id=row["organisation_id"], station_id=row["station_id"]
+            identity=identity,
+            organisation_id=row["organisation_id"],
+            station_id=row["station_id"],
+            proof=decision,
         )
 
     async def connect(
@@ -115,6 +133,7 @@ class CentralService:
             await update_station(
                 tx, station, connected_at=connection.connected_at, ocpp=version.number, disconnected_at=None
             )
+            await proving.note(tx, station, connection.connected_at)
             await self._load(tx, connection)
             tx.emit(ChargingStationConnected(**_about(station)))
             tx.touch(station.topic)
@@ -359,13 +378,6 @@ class CentralService:
     @staticmethod
     def _keys(connection: Connection, **keys: object) -> dict[str, object]:
         return {"charging_station": connection.station.identity, "ocpp": connection.version.number, **keys}
-
-
-def _stored_password(row: Mapping[str, Any] | None) -> tuple[bytes, bytes]:
-    """What to compare with; a constant that no password hashes to for an unknown station."""
-    if row is None or row["password_hash"] is None:
-        return _DUMMY_SALT * 2, _DUMMY_SALT
-    return row["password_hash"], row["password_salt"]
 
 
 def _no_such(connection: Connection, action: str) -> tuple[ErrorCode, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from supervision.csms import model
+from supervision.csms.admission import NO_PROOF, Proof
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import mask_frame
 from supervision.csms.model import MeterSample, Reading, ReadingKind, trusted_time
@@ -34,11 +35,12 @@ MAX_READINGS = 400  # of one message; a hostile one of 64 KiB could hold thousan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """A registered charging station and where it belongs."""
+    """A registered charging station and where it belongs; `proof` is what its handshake has shown."""
 
     identity: str
     organisation_id: str
     station_id: str
+    proof: Proof = field(default=NO_PROOF, compare=False)
 
     @property
     def topic(self) -> str:

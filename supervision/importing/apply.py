@@ -85,7 +85,7 @@ class _Writer:
             if entry.id in self._hashes:
                 values["password_hash"] = self._hashes[entry.id]
         if entry.section == "charging_stations":
-            values |= await self._station_secret(entry)
+            values |= await self._station_security(entry)
         outcome = await self._upsert(entry, values)
         extras = False
         if entry.section == "people":
@@ -190,11 +190,19 @@ class _Writer:
         if await self._tx.scalar(taken) is not None:
             raise FieldError(f"{entry.path}.email", "another person has this mail address")
 
-    async def _station_secret(self, entry: Entry) -> dict[str, Any]:
-        if entry.password is None:
-            return {"password_salt": None, "password_hash": None}
+    async def _station_security(self, entry: Entry) -> dict[str, Any]:
+        """What the station has agreed to since stays: a raised profile, a password of ours."""
         table = schema.charging_stations
         row = await self._tx.first(select(table).where(table.c.identity == entry.id))
+        if row is None:
+            return self._station_secret(entry, None)
+        profile = max(row["security_profile"], entry.values["security_profile"])
+        secret = {} if row["password_rotated_at"] is not None else self._station_secret(entry, row)
+        return {"security_profile": profile, **secret}
+
+    def _station_secret(self, entry: Entry, row: Mapping[str, Any] | None) -> dict[str, Any]:
+        if entry.password is None:
+            return {"password_salt": None, "password_hash": None}
         given = entry.password.encode()
         if (
             row

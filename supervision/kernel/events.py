@@ -156,6 +156,30 @@ class DeviceNoticeReceived(ChargingStationEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CertificateEvent(ChargingStationEvent):
+    """Anything about a certificate of a charging station; the id is that of its row."""
+
+    certificate_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRequested(CertificateEvent):
+    """The station asked for a signature, or asked again because nothing has reached it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateInstalled(CertificateEvent):
+    """The station accepted what was signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRefused(CertificateEvent):
+    """We did not sign, or the station did not take what was signed; `reason` is a code."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingLimitDiffers(ChargingStationEvent):
     """Measured power says that the station does not follow its profile, or no longer does."""
 

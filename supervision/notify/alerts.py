@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from supervision.booking.model import Booking, BookingStatus
 from supervision.clock import Clock
@@ -20,6 +20,8 @@ from supervision.kernel.events import (
     BookingLate,
     BookingMoved,
     BookingReturned,
+    CertificateInstalled,
+    CertificateRefused,
     ChargingLimitDiffers,
     ChargingStationConnected,
     DeviceNoticeReceived,
@@ -28,13 +30,21 @@ from supervision.kernel.events import (
 )
 from supervision.store.db import Database, Reader, Tx, across_tenants
 from supervision.store.outbox import Consumer, Delivery
-from supervision.store.schema import alerts, bookings, charging_stations, outbox_deliveries
+from supervision.store.schema import (
+    alerts,
+    bookings,
+    charging_stations,
+    outbox_deliveries,
+    station_certificates,
+)
 
 OFFLINE_AFTER = timedelta(minutes=10)
+RENEW_AHEAD = timedelta(days=30)
 
 LATE, OFFLINE, FAULTED, DISOBEYS, UNDELIVERED = "late", "offline", "faulted", "disobeys", "undelivered"
 PROBLEM = "problem"
 SECURITY, MONITORING = "security", "monitoring"
+CERTIFICATE_ENDS, CERTIFICATE_REFUSED = "certificate_ends", "certificate_refused"
 _SEVERITY = {
     LATE: "high",
     OFFLINE: "medium",
@@ -44,6 +54,8 @@ _SEVERITY = {
     PROBLEM: "info",
     SECURITY: "high",
     MONITORING: "medium",
+    CERTIFICATE_ENDS: "medium",
+    CERTIFICATE_REFUSED: "medium",
 }
 
 
@@ -77,6 +89,8 @@ class AlertService:
             BookingReturned,
             BookingCancelled,
             BookingMoved,
+            CertificateInstalled,
+            CertificateRefused,
             ChargingLimitDiffers,
             ChargingStationConnected,
             DeviceNoticeReceived,
@@ -149,11 +163,12 @@ class AlertService:
         return await self._db.write(organisation_id, unit)
 
     async def sweep(self) -> None:
-        """Open alerts for stations silent too long and for deliveries that were given up."""
+        """Open alerts for silent stations, deliveries that were given up, certificates near their end."""
 
         async def unit(tx: Tx) -> None:
             await self._sweep_offline(tx)
             await self._sweep_undelivered(tx)
+            await self._sweep_certificates(tx)
 
         await self._db.write(across_tenants("every organisation's stations are watched"), unit)
 
@@ -176,6 +191,24 @@ class AlertService:
             facts = {"consumer": row["consumer"], "error": row["error"]}
             await self._open(tx, {**row, "station_id": None}, UNDELIVERED, f"undelivered:{row['id']}", facts)
 
+    async def _sweep_certificates(self, tx: Tx) -> None:
+        """Warn in time of the end of the last certificate a station has taken."""
+        table, place = station_certificates, charging_stations
+        ends = func.max(table.c.not_after).label("until")
+        rows = await tx.all(
+            select(place.c.organisation_id, place.c.station_id, place.c.identity, ends)
+            .join(place, place.c.identity == table.c.charging_station)
+            .where(table.c.state == "installed")
+            .group_by(place.c.organisation_id, place.c.station_id, place.c.identity)
+        )
+        for row in rows:
+            cause = f"{CERTIFICATE_ENDS}:{row['identity']}"
+            if row["until"] - self._clock.now() >= RENEW_AHEAD:
+                await self._close(tx, row["organisation_id"], cause)
+                continue
+            facts = {"charging_station": row["identity"], "until": row["until"].isoformat()}
+            await self._open(tx, row, CERTIFICATE_ENDS, cause, facts)
+
     async def _handle(self, delivery: Delivery) -> None:
         event = delivery.event
 
@@ -184,17 +217,24 @@ class AlertService:
                 case BookingLate():
                     await self._open_late(tx, event)
                 case BookingReturned() | BookingCancelled() | BookingMoved():
-                    await self._close(tx, event, f"late:{event.booking_id}")
+                    await self._close(tx, event.organisation_id, f"late:{event.booking_id}")
                 case ChargingStationConnected():
-                    await self._close(tx, event, f"offline:{event.charging_station}")
+                    await self._close(tx, event.organisation_id, f"offline:{event.charging_station}")
                 case EvseStatusChanged():
                     await self._follow_fault(tx, event)
                 case DeviceNoticeReceived():
                     await self._follow_notice(tx, event)
+                case CertificateInstalled():
+                    cause = f"{CERTIFICATE_REFUSED}:{event.charging_station}"
+                    await self._close(tx, event.organisation_id, cause)
+                case CertificateRefused():
+                    cause = f"{CERTIFICATE_REFUSED}:{event.charging_station}"
+                    facts = {"charging_station": event.charging_station, "reason": event.reason}
+                    await self._open(tx, vars(event), CERTIFICATE_REFUSED, cause, facts)
                 case ChargingLimitDiffers():
                     place = f"{event.charging_station}/{event.evse_id}"
-                    facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
-                    await self._open(tx, vars(event), DISOBEYS, f"disobeys:{place}", facts)
+                    told = {"charging_station": event.charging_station, "evse_id": event.evse_id}
+                    await self._open(tx, vars(event), DISOBEYS, f"disobeys:{place}", told)
 
         await self._db.write(event.organisation_id, unit)
 
@@ -217,7 +257,7 @@ class AlertService:
     async def _follow_fault(self, tx: Tx, event: EvseStatusChanged) -> None:
         cause = f"faulted:{event.charging_station}/{event.evse_id}"
         if event.status != "Faulted":
-            await self._close(tx, event, cause)
+            await self._close(tx, event.organisation_id, cause)
             return
         facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
         await self._open(tx, vars(event), FAULTED, cause, facts)
@@ -226,7 +266,7 @@ class AlertService:
         """A person closes what the station does not clear by itself, as every security event."""
         cause = f"{event.kind}:{event.charging_station}:{event.about}"
         if event.cleared:
-            await self._close(tx, event, cause)
+            await self._close(tx, event.organisation_id, cause)
             return
         facts = {"charging_station": event.charging_station, "about": event.about}
         await self._open(tx, vars(event), event.kind, cause, facts)
@@ -255,18 +295,18 @@ class AlertService:
         )
         tx.touch(f"alerts:{organisation_id}")
 
-    async def _close(self, tx: Tx, event: Event, cause: str) -> None:
+    async def _close(self, tx: Tx, organisation_id: str, cause: str) -> None:
         closed = await tx.execute(
             update(alerts)
             .where(
-                alerts.c.organisation_id == event.organisation_id,
+                alerts.c.organisation_id == organisation_id,
                 alerts.c.cause == cause,
                 alerts.c.closed_at.is_(None),
             )
             .values(closed_at=self._clock.now())
         )
         if closed:
-            tx.touch(f"alerts:{event.organisation_id}")
+            tx.touch(f"alerts:{organisation_id}")
 
 
 def _alert(row: Mapping[str, Any]) -> Alert:

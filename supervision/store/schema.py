@@ -246,6 +246,14 @@ charging_stations = Table(
     Column("security_profile", Integer, nullable=False, default=1),
     Column("password_salt", LargeBinary),
     Column("password_hash", LargeBinary),
+    Column("password_rotated_at", Instant),  # the station took one of ours: the one it came with is over
+    # A password on its way: taken beside the old one until the station has used either.
+    Column("next_password_salt", LargeBinary),
+    Column("next_password_hash", LargeBinary),
+    Column("next_password_command", String),  # the CALL that carries it
+    Column("next_password_after_reboot", Boolean),  # the station took it and will use it later
+    Column("wanted_profile", Integer),  # a higher security profile was ordered and not used yet
+    Column("installed_certificates", JSON),  # {at, items: [{kind, hash data}]} as the station told
     Column("ocpp", String),  # "1.6" | "2.0.1", as last negotiated
     Column("boot", JSON),  # vendor, model, serial, firmware, reason; None before the first boot
     Column("booted_at", Instant),
@@ -256,6 +264,33 @@ charging_stations = Table(
     Column("capabilities", JSON, nullable=False, default=dict),  # what configuration and tries have taught
     Column("violations", JSON, nullable=False, default=dict),  # kind -> count
     Index(None, "organisation_id", "station_id"),
+)
+
+# Public halves only: requests, certificates and what became of them. The station keeps its private key.
+station_certificates = Table(
+    "station_certificates",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), nullable=False),
+    Column("kind", String),  # 2.0.1 certificateType as asked for; None: not said
+    Column("state", String, nullable=False),  # csms.certificates.model.CertificateState
+    Column("reason", String),  # code of why it was refused or rejected
+    Column("csr", Text, nullable=False),
+    Column("csr_digest", String, nullable=False),  # SHA-256 of the text, to know a repetition
+    Column("requested_at", Instant, nullable=False),
+    Column("chain", Text),  # PEM, leaf first
+    Column("serial", String),  # upper-case hex without leading zeros
+    Column("fingerprint", String),  # SHA-256 of the leaf's DER, hex
+    Column("not_before", Instant),
+    Column("not_after", Instant),
+    Column("command_id", String),  # the CertificateSigned that carries it
+    Column("installed_at", Instant),
+    Column("used_at", Instant),  # first connection with it
+    Column("revoked_at", Instant),
+    Index(None, "organisation_id", "charging_station"),
+    Index(None, "fingerprint"),
+    sqlite_autoincrement=True,
 )
 
 evses = Table(

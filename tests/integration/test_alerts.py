@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from supervision.clock import FixedClock
 from supervision.kernel.events import (
     BookingLate,
     BookingReturned,
+    CertificateInstalled,
+    CertificateRefused,
     ChargingStationConnected,
     Event,
     EvseStatusChanged,
@@ -113,3 +115,51 @@ async def test_alert_acknowledged_names_who_takes_care(sqlite_db: Database, cloc
     async with sqlite_db.read("org") as reader:
         (seen,) = await service.open_alerts(reader, "org")
     assert (seen.acknowledged_by, seen.acknowledged_at) == ("m1", clock.now())
+
+
+async def certificate(db: Database, clock: FixedClock, days: int) -> None:
+    """Store a certificate that the station has taken, with so many days left."""
+
+    async def unit(tx: Tx) -> None:
+        await tx.execute(
+            insert(schema.station_certificates).values(
+                organisation_id="org",
+                charging_station="CP16",
+                state="installed",
+                csr="",
+                csr_digest=f"{days}",
+                requested_at=clock.now(),
+                not_after=clock.now() + timedelta(days=days),
+            )
+        )
+
+    await db.write("org", unit)
+
+
+async def test_alert_certificate_near_its_end_is_open_until_a_newer_one_is_there(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    await certificate(sqlite_db, clock, 31)
+    await service.sweep()
+    assert await inbox(sqlite_db, service) == []
+    clock.advance(days=2)
+    await service.sweep()
+    await service.sweep()
+    assert await inbox(sqlite_db, service) == [("certificate_ends", "medium")]
+    await certificate(sqlite_db, clock, 700)
+    await service.sweep()
+    assert await inbox(sqlite_db, service) == []
+
+
+async def test_alert_certificate_refused_is_open_until_one_is_installed(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    refused = CertificateRefused(**PLACE, certificate_id=1, reason="csr_name")
+    await deliver(sqlite_db, clock, service, refused, refused)
+    assert await inbox(sqlite_db, service) == [("certificate_refused", "medium")]
+    await deliver(sqlite_db, clock, service, CertificateInstalled(**PLACE, certificate_id=2))
+    assert await inbox(sqlite_db, service) == []

@@ -8,10 +8,10 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from supervision.store.db import Tx
-from supervision.store.schema import people
+from supervision.store.schema import people, station_certificates
 from supervision.web.api.openapi import document
 from supervision.web.api.operations import OPERATIONS
 from tests.factories import NOW, TESTS
@@ -99,6 +99,22 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("POST", "/command-batches/{id}/cancel"): Case(
         "/command-batches/batch1/cancel", STAFF, 404, unknown="/command-batches/zz/cancel"
+    ),
+    ("GET", "/charging-stations/{identity}/security"): Case(
+        "/charging-stations/CP16/security", STAFF, 404, unknown="/charging-stations/ZZ/security"
+    ),
+    ("POST", "/charging-stations/{identity}/security"): Case(
+        "/charging-stations/CP16/security",
+        STAFF,
+        404,
+        unknown="/charging-stations/ZZ/security",
+        body={"action": "renew"},
+    ),
+    ("POST", "/charging-stations/{identity}/certificates/{id}/revoke"): Case(
+        "/charging-stations/CP16/certificates/CERTIFICATE/revoke",
+        MANAGERS,
+        unknown="/charging-stations/ZZ/certificates/1/revoke",
+        also={"accountant": 404, "driver": 404, "other driver": 404, "narrowed": 404},
     ),
     ("GET", "/charging-stations/{identity}/frames"): Case(
         "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
@@ -191,7 +207,27 @@ async def prepared(world: World, key: tuple[str, str]) -> Case:
         assert (await world.api("driver").post("/bookings/b1/start"))[0] == 200
     _, invoices = await world.api("manager").get("/invoices")
     path = case.path.replace("INVOICE", invoices["items"][0]["id"])
+    if "CERTIFICATE" in path:
+        path = path.replace("CERTIFICATE", str(await issued_certificate(world)))
     return Case(**{**vars(case), "path": path})
+
+
+async def issued_certificate(world: World) -> int:
+    """Store a certificate of CP16; return its id."""
+
+    async def unit(tx: Tx) -> int:
+        statement = insert(station_certificates).values(
+            organisation_id="org",
+            charging_station="CP16",
+            state="installed",
+            csr="",
+            csr_digest="",
+            requested_at=NOW,
+            fingerprint="ab" * 32,
+        )
+        return int(await tx.scalar(statement.returning(station_certificates.c.id)))
+
+    return await world.services.db.write("org", unit)
 
 
 def expected_status(key: tuple[str, str], role: str) -> int:

@@ -23,6 +23,7 @@ POST_PATHS = {
     "/firmware": "/firmware",
     "/firmware/{file}/campaigns": "/firmware/fw1/campaigns",
     "/command-batches": "/command-batches",
+    "/charging-stations/{identity}/security": "/charging-stations/CP16/security",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{
@@ -100,6 +101,7 @@ TEXT_FIELDS: list[tuple[str, dict[str, Any], str]] = [
     ("/charging-stations", POINT, "station"),
     ("/charging-stations", POINT, "password"),
     ("/charging-stations/CP16/commands", RESET, "action"),
+    ("/charging-stations/CP16/security", {"action": "install"}, "certificate"),
     ("/bookings/b1/return", {}, "exception"),
 ]
 

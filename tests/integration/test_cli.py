@@ -7,7 +7,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
+import ssl
+import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -60,7 +64,14 @@ def commands(group: click.Group = main, before: tuple[str, ...] = ()) -> Iterato
 
 def test_the_commands_are_those_of_the_documentation() -> None:
     promised = "serve demo migrate import plan quote settle openapi completion"
-    assert {*commands()} >= {(name,) for name in promised.split()} | {("token", "create")}
+    groups = {
+        ("token", "create"),
+        ("charging-station", "reset"),
+        ("ca", "init"),
+        ("ca", "root"),
+        ("ca", "server"),
+    }
+    assert {*commands()} >= {(name,) for name in promised.split()} | groups
 
 
 @pytest.mark.parametrize("command", [(), ("token",), *commands()], ids=" ".join)
@@ -297,6 +308,86 @@ def test_a_port_in_use_is_told_in_a_sentence(place: list[str]) -> None:
         for name, other in (("http", "ocpp"), ("ocpp", "http")):
             args = ("serve", *place, f"--{name}", address, f"--{other}", "127.0.0.1:0")
             assert refused(run(*args)).startswith(f"{name}: cannot listen on {address}")
+
+
+def test_exchanged_station_is_set_as_a_new_one(place: list[str], sqlite_url: str) -> None:
+    assert run("import", *place, "-", stdin=json.dumps(document())).exit_code == 0
+    reset = ("charging-station", "reset", *place)
+    assert run(*reset, "CP16", "--profile", "3").exit_code == 0
+    assert stored_security(sqlite_url) == (3, None)
+    new = run(*reset, "CP16", "--profile", "1", "--password-file", "-", stdin="0123456789abcdef\n")
+    assert (new.exit_code, new.stdout) == (0, "")
+    profile, hashed = stored_security(sqlite_url)
+    assert (profile, len(hashed or b"")) == (1, 32)
+    assert refused(run(*reset, "CP16", "--profile", "1")) == "password missing: CP16"
+    short = run(*reset, "CP16", "--profile", "1", "--password-file", "-", stdin="short\n")
+    assert refused(short) == "weak password: CP16"
+    assert refused(run(*reset, "ZZ", "--profile", "0")) == "unknown charging station: ZZ"
+
+
+def stored_security(sqlite_url: str) -> tuple[int, bytes | None]:
+    """Read profile and password hash of CP16."""
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        query = "SELECT security_profile, password_hash FROM charging_stations WHERE identity = 'CP16'"
+        found: tuple[int, bytes | None] = connection.execute(query).fetchone()
+        return found
+
+
+# --- the certificate authority ------------------------------------------------------------------------
+
+
+def test_authority_is_made_once_and_for_its_owner_alone(place: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "station-ca.pem"
+    assert run("ca", "init", *place).stdout == f"{file}\n"
+    made = file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (run("ca", "init", *place).exit_code, file.read_bytes()) == (0, made)
+    root = run("ca", "root", *place).stdout
+    assert root.startswith("-----BEGIN CERTIFICATE-----")
+    assert "PRIVATE KEY" not in root
+    assert root in made.decode()
+
+
+def test_damaged_authority_is_told_in_a_sentence(place: list[str], tmp_path: Path) -> None:
+    (tmp_path / "station-ca.pem").write_text("nothing")
+    wanted = f"{tmp_path}/station-ca.pem: a private key and its certificate in PEM are wanted"
+    assert refused(run("ca", "root", *place)) == wanted
+
+
+HANDSHAKE = (
+    b"GET /ocpp/NOBODY HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+def test_server_certificates_are_made_and_serve_stations(place: list[str], tmp_path: Path) -> None:
+    printed = run("ca", "server", "--host", "localhost", "--host", "127.0.0.1", *place).stdout
+    for name in ("ocpp-ecdsa.pem", "ocpp-rsa.pem"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "s.toml"
+    config.write_text(f'ocpp_tls = "127.0.0.1:{port}"\n{printed}')
+    trust = ssl.create_default_context(cadata=run("ca", "root", *place).stdout)
+    with served(*place, "--config", str(config)) as (process, _ready):
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            trust.wrap_socket(plain, server_hostname="localhost") as opened,
+        ):
+            opened.sendall(HANDSHAKE)
+            assert opened.recv(12) == b"HTTP/1.1 401"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate()
+    assert process.returncode == 0
+    assert "PRIVATE KEY" not in err
+    assert {"ocpp.tls_listens"} <= {json.loads(line)["event"] for line in err.splitlines()}
+
+
+def test_port_with_tls_wants_a_certificate(place: list[str], tmp_path: Path) -> None:
+    config = tmp_path / "s.toml"
+    config.write_text('ocpp_tls = "127.0.0.1:0"\n')
+    result = run("serve", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0", "--config", str(config), *place)
+    assert refused(result) == "ocpp_tls: ocpp_tls_ecdsa or ocpp_tls_rsa is wanted, best both"
 
 
 # --- the process ------------------------------------------------------------------------------------

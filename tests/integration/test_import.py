@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from supervision.accounts import store as accounts
 from supervision.clock import FixedClock
@@ -17,7 +17,7 @@ from supervision.demo.towns import document as demo_document
 from supervision.importing import Summary, import_document
 from supervision.kernel.errors import FieldError
 from supervision.store import schema
-from supervision.store.db import Database, across_tenants
+from supervision.store.db import Database, Tx, across_tenants
 
 EVERYTHING = across_tenants("the test looks at the whole file")
 Document = dict[str, Any]
@@ -73,6 +73,27 @@ async def test_import_station_password_is_stored_as_salted_hash(
     assert row is not None
     assert credentials.matches(row["password_hash"], row["password_salt"], b"demo-0123456789abcdef")
     assert not credentials.matches(row["password_hash"], row["password_salt"], b"demo-0123456789abcdeg")
+
+
+async def test_import_keeps_what_a_station_has_agreed_to_since(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    """A document from before must not lock a station out, nor take its security profile back."""
+    await run(sqlite_db, clock, demo_document())
+    ours = {"password_salt": b"s" * 16, "password_hash": b"h" * 32, "password_rotated_at": clock.now()}
+    table = schema.charging_stations
+
+    async def agreed(tx: Tx) -> None:
+        await tx.execute(
+            update(table).where(table.c.identity == "EURRE-1").values(security_profile=2, **ours)
+        )
+
+    await sqlite_db.write(EVERYTHING, agreed)
+    assert await run(sqlite_db, clock, demo_document()) == Summary(created=0, updated=0, unchanged=37)
+    async with sqlite_db.read(EVERYTHING) as reader:
+        row = await reader.first(select(table).where(table.c.identity == "EURRE-1"))
+    assert row is not None
+    assert (row["security_profile"], row["password_hash"]) == (2, b"h" * 32)
 
 
 async def test_import_roles_of_a_person_are_those_of_the_file(sqlite_db: Database, clock: FixedClock) -> None:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from supervision.clock import FixedClock
+from supervision.csms.admission import Denial
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.directory import DirectoryService, NewEvse
 from supervision.csms.frame import Version
+from supervision.csms.store import Station
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database, Tx
 from supervision.store.schema import commands, frames, outbox_events
@@ -309,8 +311,8 @@ async def test_an_accepted_new_password_replaces_the_old_and_leaves_no_trace(
         assert isinstance(result, CommandResult)
         assert result.state is CommandState.ANSWERED
     authenticate = server.central.service.authenticate
-    assert await authenticate(identity, SECRET.encode()) is None
-    assert await authenticate(identity, b"a-new-password-00") is not None
+    assert await authenticate(identity, SECRET.encode()) is Denial.CREDENTIALS
+    assert isinstance(await authenticate(identity, b"a-new-password-00"), Station)
     async with sqlite_db.read(factories.TESTS) as reader:
         kept = [row["frame"] for row in await reader.all(select(frames.c.frame))]
         kept += [json.dumps(row["payload"]) for row in await reader.all(select(commands.c.payload))]

@@ -14,6 +14,7 @@ from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
 from supervision.csms.link import LinkClosedError, Peer
+from supervision.csms.store import Station
 from supervision.ocpp_cs import CentralSystem, Refusal, basic_password, choose_version, identity_in
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, outbox_events
@@ -197,7 +198,7 @@ class OtherAddress:
 
 async def attend_elsewhere(server: Server, link: OtherAddress) -> None:
     station = await server.central.service.authenticate("CP16", SECRET.encode())
-    assert station is not None
+    assert isinstance(station, Station)
     await server.central.attend(station, Version.V16, link)
 
 
@@ -283,5 +284,32 @@ async def test_the_single_port_serves_the_same_sessions(sqlite_db: Database, clo
             async with server.station(boot=False) as point:
                 assert (await point.answer("BootNotification", boot_payload(V16)))["status"] == "Accepted"
                 assert central.connected("CP16")
+            web.should_exit = True
+            await serving
+
+
+@pytest.mark.parametrize(("proxy", "status"), [("127.0.0.1", None), ("192.0.2.1", 401)])
+async def test_the_single_port_believes_the_proxy_of_the_house_about_tls(
+    sqlite_db: Database, clock: FixedClock, proxy: str, status: int | None
+) -> None:
+    await write_stations(sqlite_db)
+
+    async def raise_profile(tx: Tx) -> None:
+        await tx.execute(update(charging_stations).values(security_profile=2))
+
+    await sqlite_db.write(factories.TESTS, raise_profile)
+    headers = basic("CP16", SECRET) | {"X-Forwarded-Proto": "https"}
+    async with central_system(sqlite_db, clock, trusted_proxy=proxy) as beside:
+        web = web_server(Starlette(routes=[beside.central.route()]))
+        bound = sockets.create_server(("127.0.0.1", 0))
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(web.serve(sockets=[bound]))
+            await until(lambda: web.started)
+            server = Server(beside.central, f"ws://127.0.0.1:{bound.getsockname()[1]}/ocpp")
+            if status is None:
+                async with dial(server, "/CP16", additional_headers=headers):
+                    pass
+            else:
+                assert (await refused_with(server, "/CP16", additional_headers=headers))[0] == status
             web.should_exit = True
             await serving

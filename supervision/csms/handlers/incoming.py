@@ -14,6 +14,7 @@ from typing import Any
 
 from supervision.clock import Clock
 from supervision.csms.authorising import IdTokenAuthoriser
+from supervision.csms.authority import CertificateAuthority
 from supervision.csms.registry import Connection
 from supervision.csms.store import HotPath, Station
 from supervision.store.db import Database, Job, Tx
@@ -30,6 +31,7 @@ class Services:
     clock: Clock
     authoriser: IdTokenAuthoriser
     boot_interval_s: int
+    authority: CertificateAuthority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from supervision.web.api import bookings, charging_stations, commands, devices, fleet, invoices
+from supervision.web.api import (
+    bookings,
+    charging_stations,
+    commands,
+    devices,
+    fleet,
+    invoices,
+    security,
+)
 from supervision.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *charging_stations.OPERATIONS,
     *commands.OPERATIONS,
     *devices.OPERATIONS,
+    *security.OPERATIONS,
     *fleet.OPERATIONS,
     *bookings.OPERATIONS,
     *invoices.OPERATIONS,

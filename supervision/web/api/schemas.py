@@ -195,6 +195,44 @@ COMPONENTS: dict[str, Any] = {
         ),
         "CommandBatchSummary": _whole(**_BATCH),
         "CommandBatch": _whole(**_BATCH, commands={"type": "array", "items": ref("Command")}),
+        "StationCertificate": _whole(
+            id=WHOLE,
+            state={"enum": ["requested", "refused", "issued", "installed", "rejected", "revoked"]},
+            reason=or_null(TEXT),
+            serial=or_null(TEXT),
+            fingerprint=or_null(TEXT),
+            requested_at=INSTANT,
+            not_before=or_null(INSTANT),
+            not_after=or_null(INSTANT),
+            installed_at=or_null(INSTANT),
+            used_at=or_null(INSTANT),
+            revoked_at=or_null(INSTANT),
+        ),
+        "StationSecurity": _whole(
+            identity=ID,
+            security_profile=WHOLE,
+            wanted_profile=or_null(WHOLE),
+            password_set=FLAG,
+            password_on_its_way=FLAG,
+            certificates={"type": "array", "items": ref("StationCertificate")},
+            installed=or_null(
+                _whole(
+                    at=INSTANT,
+                    items={
+                        "type": "array",
+                        "items": _whole(
+                            kind=TEXT,
+                            hashAlgorithm=TEXT,
+                            issuerNameHash=TEXT,
+                            issuerKeyHash=TEXT,
+                            serialNumber=TEXT,
+                            ours=FLAG,
+                        ),
+                    },
+                )
+            ),
+            authority_root=TEXT,
+        ),
         "Frame": _whole(
             id=WHOLE, at=INSTANT, direction={"enum": ["in", "out"]}, frame=TEXT, problem=or_null(TEXT)
         ),

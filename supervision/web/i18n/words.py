@@ -150,6 +150,8 @@ ALERTS = {
     "problem": N_("%(vehicle)s: %(text)s"),
     "security": N_("Security event on %(charging_station)s: %(about)s"),
     "monitoring": N_("%(charging_station)s reports a problem: %(about)s"),
+    "certificate_ends": N_("The certificate of %(charging_station)s ends soon"),
+    "certificate_refused": N_("%(charging_station)s has no new certificate"),
 }
 ALERT_DETAILS = {
     "late": N_("driver %(driver)s, expected %(end_at)s, next booking %(next_at)s"),
@@ -161,6 +163,36 @@ ALERT_DETAILS = {
     "problem": N_("reported by %(driver)s"),
     "security": N_("its details are on the charging station's page; close this line once you have looked"),
     "monitoring": N_("told by a monitor of the charging station"),
+    "certificate_ends": N_("at %(until)s: renew it on the page of the charging station, under Security"),
+    "certificate_refused": N_("the page of the charging station says why, under Security"),
+}
+CERTIFICATE_STATE = {
+    "requested": N_("asked for"),
+    "refused": N_("not signed"),
+    "issued": N_("signed, on its way"),
+    "installed": N_("installed"),
+    "rejected": N_("not taken by the charging station"),
+    "revoked": N_("taken back"),
+}
+CERTIFICATE_REASON = {
+    "csr_unreadable": N_("the request cannot be read"),
+    "csr_signature": N_("the request is not signed with its own key"),
+    "csr_key": N_("the key is too weak or of an unknown kind"),
+    "csr_name": N_("the request bears another name than the charging station"),
+    "rejected_by_station": N_("the charging station said no"),
+    "not_sendable": N_("it does not fit into a message"),
+}
+ROOT_KIND = {
+    "CSMSRootCertificate": N_("of the central system"),
+    "ManufacturerRootCertificate": N_("of the maker"),
+}
+SECURITY_ACTION = {
+    "list": N_("List the root certificates"),
+    "install": N_("Install a root certificate"),
+    "delete": N_("Delete a root certificate"),
+    "renew": N_("Renew the certificate"),
+    "password": N_("Give a new password"),
+    "profile": N_("Raise the security profile"),
 }
 ACTIONS = {
     "call": N_("Call %(name)s"),
@@ -181,6 +213,7 @@ DONE = {
     "acknowledged": N_("You take care of this alert."),
     "closed": N_("The alert is closed."),
     "called_off": N_("What was not sent is called off."),
+    "revoked": N_("The certificate is taken back."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
@@ -191,6 +224,8 @@ REFUSALS = {
     "bad_time": N_("This is not a valid day or time."),
     "booking_over": N_("This booking ended at %(end_at)s."),
     "booking_unknown": N_("Nothing was found under this address."),
+    "certificate_missing": N_("The charging station needs a certificate first: renew it."),
+    "certificate_unknown": N_("Nothing was found under this address."),
     "chain_too_long": N_("With your bookings before and after, more than %(max_duration_h)s in a row."),
     "community_unknown": N_("Nothing was found under this address."),
     "driver_unknown": N_("Nothing was found under this address."),
@@ -221,8 +256,16 @@ REFUSALS = {
     "off_grid": N_("Times go in steps of %(grid_min)s."),
     "offline": N_("The charging station is offline."),
     "overlap": N_("This car is already taken at that time."),
+    "password_missing": N_("The charging station has no password yet."),
     "payment_in_progress": N_("The card is being asked: try again in a few minutes."),
+    "profile_not_higher": N_("The security profile is %(profile)s already: it is only ever raised."),
+    "root_expired": N_("This root certificate is not valid now (it ends at %(until)s)."),
+    "root_kind": N_("Root certificates of the central system and of the maker can be installed."),
+    "root_no_authority": N_("This is no certificate of an authority."),
+    "root_unreadable": N_("One certificate in PEM is wanted, without a private key."),
     "start_closed": N_("The station is closed from %(from)s to %(until)s: choose another start."),
+    "tls_missing": N_("The service does not listen with TLS: see the setting ocpp_tls."),
+    "tls_url_missing": N_("The address with TLS is not known: see the setting ocpp_tls_url."),
     "too_early_to_start": N_("You can take the car from %(from)s on."),
     "too_far_ahead": N_("Bookings open %(horizon_days)s days ahead."),
     "too_late_to_book": N_("Too late for this start: the first one possible is %(earliest)s."),
@@ -294,6 +337,22 @@ class Words:
     def status_word(self, word: str) -> str:
         """A status of the standard in plain words; codes of errors stay as they are."""
         return self._of(STATUS_WORDS, word)
+
+    def certificate_state(self, code: str) -> str:
+        """Where a certificate of a charging station stands."""
+        return self._of(CERTIFICATE_STATE, code)
+
+    def certificate_reason(self, code: str) -> str:
+        """Why a certificate was not signed or not taken."""
+        return self._of(CERTIFICATE_REASON, code)
+
+    def root_kind(self, code: str) -> str:
+        """Whose root certificate it is."""
+        return self._of(ROOT_KIND, code)
+
+    def security_action(self, code: str) -> str:
+        """What was done for the security of a charging station."""
+        return self._of(SECURITY_ACTION, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from supervision.accounts.rules import may_command
+from supervision.accounts.rules import may_administer, may_command
 from supervision.kernel.errors import FieldError, Refused
 from supervision.web import rendering
+from supervision.web.i18n import translator
+from supervision.web.i18n.words import Words
 from supervision.web.live import Part, stream
 from supervision.web.views.batches import meaning, said
 from supervision.web.views.command_model import CommandOutcome
@@ -17,6 +19,7 @@ from supervision.web.views.devices import (
     devices_view,
     find_device,
 )
+from supervision.web.views.security import act, certificate_in
 from supervision.web.views.station_model import ChargingStationView
 from supervision.web.visit import PageError, Visit
 
@@ -45,7 +48,13 @@ async def device_events(visit: Visit) -> Response:
         points = rendering.render_part(parts, "evse_table", view.state, view.now, language=language)
         frames = rendering.render_part(parts, "frame_rows", view.frames, language=language)
         recent = rendering.render_part(parts, "recent_commands", view, visit.csrf, language=language)
-        return [Part("points", points), Part("frame-rows", frames), Part("recent-commands", recent)]
+        known = rendering.render_part(parts, "security", view.security, view.now, language=language)
+        return [
+            Part("points", points),
+            Part("frame-rows", frames),
+            Part("recent-commands", recent),
+            Part("security-known", known),
+        ]
 
     return stream(visit, wanted=lambda touched: touched == topic, refresh=refresh)
 
@@ -59,6 +68,55 @@ async def command(visit: Visit) -> Response:
     if visit.is_fragment:
         return visit.fragment("station_parts.html", "outcome", outcome)
     return await _page(visit, found, outcome)
+
+
+async def security(visit: Visit) -> Response:
+    """Do something for the security of the charging station, wait for the answer, show it."""
+    found = await found_device(visit)
+    if not may_command(visit.signed_in, found.organisation_id):
+        raise PageError(403)
+    outcome = await _secure(visit, found)
+    if visit.is_fragment:
+        return visit.fragment("station_parts.html", "outcome", outcome)
+    return await _page(visit, found, outcome)
+
+
+async def revoke(visit: Visit) -> Response:
+    """Take a certificate back."""
+    found = await found_device(visit)
+    if not may_administer(visit.signed_in, found.organisation_id):
+        raise PageError(403)
+    try:
+        number = certificate_in(await visit.form())
+    except FieldError:
+        raise PageError(404) from None
+    identity = found.document["identity"]
+    done = await visit.services.security.revoke_certificate(found.organisation_id, identity, number)
+    if isinstance(done, Refused):
+        raise PageError(404)
+    return visit.see(f"/charging-stations/{identity}", done="revoked")
+
+
+async def _secure(visit: Visit, found: Device) -> CommandOutcome:
+    form, words = await visit.form(), Words(translator(visit.language))
+    title, here = words.security_action(form.get("action", "")), visit.now.astimezone(found.zone)
+    try:
+        result = await act(
+            visit.services, found.organisation_id, found.document["identity"], form, visit.person.id
+        )
+    except FieldError as error:
+        return CommandOutcome(action=title, state="refused", detail=str(error), at=here)
+    if isinstance(result, Refused):
+        detail = words.refusal(result.code, result.params, here)
+        return CommandOutcome(action=title, state="refused", detail=detail, at=here)
+    return CommandOutcome(
+        id=result.id,
+        action=title,
+        state=str(result.state),
+        detail=said(result.response, result.error),
+        meaning=meaning(None if result.verdict is None else result.verdict.document()),
+        at=visit.services.clock.now().astimezone(found.zone),
+    )
 
 
 async def _send(visit: Visit, found: Device) -> CommandOutcome:
@@ -133,4 +191,6 @@ ROUTES = (
     ("GET", "/charging-stations/{identity}/events", device_events),
     ("POST", "/charging-stations/{identity}/commands", command),
     ("POST", "/charging-stations/{identity}/commands/{id}/cancel", cancel),
+    ("POST", "/charging-stations/{identity}/security", security),
+    ("POST", "/charging-stations/{identity}/security/revoke", revoke),
 )

@@ -19,6 +19,7 @@ from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.commands import Target
 from supervision.web.views.frames import RawFrame, matches, readable
 from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.security import security_of
 from supervision.web.views.station_model import (
     ChargingStationState,
     ChargingStationsView,
@@ -203,6 +204,7 @@ async def device_view(
         older=f"?limit={wanted * 2}" if len(newest) == wanted < MOST_FRAMES else "",
         outcome=outcome,
         commands=await _commands(services, device),
+        security=await security_of(services, device.organisation_id, identity, device.zone),
         now=now.astimezone(device.zone),
     )
 

@@ -94,6 +94,42 @@ class FrameLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CertificateLine:
+    """A certificate the station asked for; `reason` is a code."""
+
+    id: int
+    state: str
+    reason: str
+    serial: str
+    ends_at: datetime | None
+    requested_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootLine:
+    """A root certificate the station has told of; `name` is what the form sends back."""
+
+    kind: str
+    serial: str
+    ours: bool
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityView:
+    """How the connection is protected. Public halves only."""
+
+    profile: int
+    wanted_profile: int | None
+    password_set: bool
+    password_on_its_way: bool
+    certificates: tuple[CertificateLine, ...]
+    roots: tuple[RootLine, ...]
+    roots_at: datetime | None
+    higher_profiles: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingStationView:
     """One device with its messages and its commands."""
 
@@ -107,4 +143,5 @@ class ChargingStationView:
     older: str
     outcome: CommandOutcome | None
     commands: tuple[CommandOutcome, ...]
+    security: SecurityView
     now: datetime

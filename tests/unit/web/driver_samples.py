@@ -375,6 +375,39 @@ REPLIES = (
         id="c5", charging_station="CREST-3", action="Reset", state="cancelled", detail="", at=at("14:17")
     ),
 )
+SECURITY = station.SecurityView(
+    profile=1,
+    wanted_profile=2,
+    password_set=True,
+    password_on_its_way=False,
+    certificates=(
+        station.CertificateLine(
+            id=3,
+            state="installed",
+            reason="",
+            serial="0A5C77D1E2" * 4,
+            ends_at=at("16:00"),
+            requested_at=at("13:30"),
+        ),
+        station.CertificateLine(
+            id=2,
+            state="rejected",
+            reason="rejected_by_station",
+            serial="5B7C1D9A0F" * 4,
+            ends_at=at("16:00"),
+            requested_at=at("13:00"),
+        ),
+        station.CertificateLine(
+            id=1, state="refused", reason="csr_name", serial="", ends_at=None, requested_at=at("12:00")
+        ),
+    ),
+    roots=(
+        station.RootLine(kind="CSMSRootCertificate", serial="01F2", ours=True, name="SHA256:aa:bb:01F2"),
+        station.RootLine(kind="ManufacturerRootCertificate", serial="77", ours=False, name="SHA256:cc:dd:77"),
+    ),
+    roots_at=at("14:00"),
+    higher_profiles=(2, 3),
+)
 DEVICE_VIEW = station.ChargingStationView(
     station="eurre",
     station_name="Eurre – Écosite",
@@ -386,6 +419,7 @@ DEVICE_VIEW = station.ChargingStationView(
     older="?before=6",
     outcome=REPLIES[0],
     commands=REPLIES,
+    security=SECURITY,
     now=HERE,
 )
 BATCH = command.BatchLine(

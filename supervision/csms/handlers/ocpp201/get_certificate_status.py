@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
-from supervision.csms.handlers.incoming import answer_with
+from base64 import b64encode
 
-HANDLER = answer_with({"status": "Failed"})
+from supervision.csms.authority import HashData
+from supervision.csms.certificate_store import certificate_with_serial
+from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
+from supervision.store.db import Tx
+
+FAILED = {"status": "Failed"}
+
+
+async def _get_certificate_status(services: Services, incoming: Incoming, tx: Tx) -> Payload:
+    """Answer for what our own authority has signed, with its signature (RFC 6960); others we cannot judge."""
+    told = incoming.payload["ocspRequestData"]
+    asked = HashData(
+        algorithm=str(told["hashAlgorithm"]),
+        issuer_name=str(told["issuerNameHash"]),
+        issuer_key=str(told["issuerKeyHash"]),
+        serial=str(told["serialNumber"]),
+    )
+    if services.authority is None or not services.authority.issued(asked):
+        return FAILED
+    row = await certificate_with_serial(tx, incoming.station.organisation_id, asked.serial)
+    if row is None:
+        return FAILED
+    response = await services.authority.ocsp(asked, row["revoked_at"], incoming.now)
+    return {"status": "Accepted", "ocspResult": b64encode(response).decode("ascii")}
+
+
+HANDLER = Handler(unit=_get_certificate_status)
