@@ -38,6 +38,7 @@ from supervision.booking.service import BookingService
 from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.registry import Registry
@@ -151,6 +152,7 @@ def build_services(
     )
     registry = Registry()
     commands = CommandService(db=db, clock=clock, registry=registry)
+    directory = DirectoryService(db=db, registry=registry)
     return Services(
         settings=settings,
         clock=clock,
@@ -161,7 +163,8 @@ def build_services(
         returns=ReturnService(db, clock, bookings=bookings, access=access),
         registry=registry,
         commands=commands,
-        directory=DirectoryService(db=db, registry=registry),
+        directory=directory,
+        adoption=AdoptionService(db=db, clock=clock, directory=directory),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -208,6 +211,7 @@ def steps(services: Services) -> list[Step]:
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
+        Step("strangers", 5, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),
     ]
 
@@ -268,7 +272,8 @@ class _Process:
                 registry=services.registry,
                 commands=services.commands,
                 boot_interval_s=services.settings.boot_interval_s,
-            )
+            ),
+            adoption=services.adoption,
         )
         self._scheduler = Scheduler([*steps(services), *extras.steps], services.clock, speed=speed)
         self._outbox = Outbox(services.db, services.clock, consumers(services))

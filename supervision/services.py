@@ -11,6 +11,7 @@ from supervision.billing.service import BillingService
 from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.registry import Registry
@@ -34,6 +35,7 @@ class Services:
     registry: Registry
     commands: CommandService
     directory: DirectoryService
+    adoption: AdoptionService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -204,6 +204,17 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
 
 
 async def _credentials(tx: Tx) -> None:
+    await tx.execute(
+        insert(schema.unknown_stations).values(
+            identity="NEW-9",
+            address="198.51.100.9",
+            first_seen_at=NOW - timedelta(hours=1),
+            last_seen_at=NOW,
+            attempts=12,
+            offered=["ocpp1.6"],
+            sent_password=True,
+        )
+    )
     tokens = schema.api_tokens
     for role, (person, scope) in ROLES.items():
         row = {"person_id": person, "scope": scope, "created_at": NOW}

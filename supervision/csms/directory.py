@@ -158,10 +158,10 @@ class DirectoryService:
             "connected": self._registry.connected(row["identity"]),
             "ocpp": row["ocpp"],
             "boot": row["boot"],
-            "booted_at": _text(row["booted_at"]),
-            "seen_at": _text(row["seen_at"]),
-            "connected_at": _text(row["connected_at"]),
-            "disconnected_at": _text(row["disconnected_at"]),
+            "booted_at": instant_text(row["booted_at"]),
+            "seen_at": instant_text(row["seen_at"]),
+            "connected_at": instant_text(row["connected_at"]),
+            "disconnected_at": instant_text(row["disconnected_at"]),
             "clock_offset_s": None if row["clock_offset_ms"] is None else row["clock_offset_ms"] / 1000,
             "violations": row["violations"],
             "evses": evse_documents,
@@ -342,10 +342,10 @@ def _evse_document(row: Mapping[str, Any], charging_transaction_id: int | None) 
         "max_a": row["max_a"],
         "min_a": row["min_a"],
         "status": row["status"],
-        "status_at": _text(row["status_at"]),
+        "status_at": instant_text(row["status_at"]),
         "error_code": row["error_code"],
         "power_w": row["power_w"],
-        "power_at": _text(row["power_at"]),
+        "power_at": instant_text(row["power_at"]),
         "current_a": row["current_a"],
         "soc_percent": row["soc_percent"],
         "charging_transaction": charging_transaction_id,
@@ -363,8 +363,8 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
         "person": row["person_id"],
         "booking": row["booking_id"],
         "vehicle": row["vehicle_id"],
-        "started_at": _text(row["started_at"]),
-        "stopped_at": _text(row["stopped_at"]),
+        "started_at": instant_text(row["started_at"]),
+        "stopped_at": instant_text(row["stopped_at"]),
         "meter_start_wh": row["meter_start_wh"],
         "meter_stop_wh": row["meter_stop_wh"],
         "meter_last_wh": row["meter_last_wh"],
@@ -379,7 +379,7 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
 def _frame_document(row: Mapping[str, Any]) -> Document:
     return {
         "id": row["id"],
-        "at": _text(row["at"]),
+        "at": instant_text(row["at"]),
         "direction": row["direction"],
         "frame": row["frame"],
         "problem": row["problem"],
@@ -393,8 +393,8 @@ def _command_document(row: Mapping[str, Any]) -> Document:
         "payload": row["payload"],
         "state": row["state"],
         "origin": row["origin"],
-        "created_at": _text(row["created_at"]),
-        "finished_at": _text(row["finished_at"]),
+        "created_at": instant_text(row["created_at"]),
+        "finished_at": instant_text(row["finished_at"]),
         "response": row["response"],
         "error": row["error"],
     }
@@ -407,7 +407,7 @@ def _token_document(row: Mapping[str, Any]) -> Document:
         "status": row["status"],
         "person": row["person_id"],
         "parent": row["parent"],
-        "expires_at": _text(row["expires_at"]),
+        "expires_at": instant_text(row["expires_at"]),
     }
 
 
@@ -423,7 +423,8 @@ def _evse_row(organisation_id: str, identity: str, new: NewEvse) -> dict[str, An
     }
 
 
-def _text(instant: datetime | None) -> str | None:
+def instant_text(instant: datetime | None) -> str | None:
+    """Write an instant as documents hold it."""
     return None if instant is None else format_instant(instant)
 
 

@@ -279,6 +279,19 @@ evses = Table(
     Index(None, "organisation_id"),
 )
 
+unknown_stations = Table(  # refused handshakes of identities nobody has registered: of no organisation
+    "unknown_stations",
+    metadata,
+    Column("identity", String, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("offered", JSON, nullable=False),  # sub-protocols of the newest attempt
+    Column("sent_password", Boolean, nullable=False),  # whether it sent one; never which
+    Index(None, "last_seen_at"),
+)
+
 frames = Table(
     "frames",
     metadata,

@@ -46,6 +46,7 @@ def booking(verb: str, body: dict[str, Any] | None = None, **also: int) -> Case:
 
 
 POINT = {"identity": "NEW-1", "station": "st", "evses": [{"id": 1, "kind": "ac22"}], "security_profile": 0}
+ADOPT = {"station": "st", "evses": [{"id": 1, "kind": "ac22"}]}
 BOOK = {"vehicle": "car-2", "driver": "d1", **TIMES}
 TIMES_QUERY = "&start_at={start_at}&end_at={end_at}".format(
     **{name: text.replace("+", "%2B") for name, text in TIMES.items()}
@@ -68,6 +69,10 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("GET", "/charging-stations/{identity}/frames"): Case(
         "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
+    ),
+    ("GET", "/unknown-charging-stations"): Case("/unknown-charging-stations", {*OWN}, foreign=200),
+    ("POST", "/unknown-charging-stations/{identity}/adopt"): Case(
+        "/unknown-charging-stations/NEW-9/adopt", MANAGERS, body=ADOPT, unknown_body=ADOPT | {"station": "zz"}
     ),
     ("GET", "/charging-transactions"): Case(
         "/charging-transactions?charging_station=CP16", {*OWN}, foreign=200

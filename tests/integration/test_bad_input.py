@@ -19,6 +19,7 @@ from tests.serving import CSRF, SITE, World, at
 POST_PATHS = {
     "/charging-stations": "/charging-stations",
     "/charging-stations/{identity}/commands": "/charging-stations/CP16/commands",
+    "/unknown-charging-stations/{identity}/adopt": "/unknown-charging-stations/NEW-9/adopt",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{

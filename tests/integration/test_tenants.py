@@ -24,6 +24,7 @@ OWN_PAGES = {
     "/supervision",
     "/supervision/events",
     "/charging-stations",
+    "/unknown-charging-stations",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {

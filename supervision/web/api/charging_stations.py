@@ -28,7 +28,7 @@ _IDENTITY = r"^[A-Za-z0-9._~-]{1,48}$"
 
 async def post_charging_station(call: Call) -> object:
     """Register a charging station."""
-    organisation_id = await _organisation_of_station(call, call.body["station"])
+    organisation_id = await organisation_of_station(call, call.body["station"])
     call.require(rules.may_administer, organisation_id)
     if len({evse["id"] for evse in call.body["evses"]}) != len(call.body["evses"]):
         raise invalid("evses", "an id appears twice")
@@ -38,7 +38,7 @@ async def post_charging_station(call: Call) -> object:
         organisation_id,
         identity=call.body["identity"],
         station_id=call.body["station"],
-        new_evses=[_new_evse(index, evse) for index, evse in enumerate(call.body["evses"])],
+        new_evses=[new_evse(index, evse) for index, evse in enumerate(call.body["evses"])],
         security_profile=profile,
         password=password,
     )
@@ -175,7 +175,8 @@ def _check_password(profile: int, password: str | None) -> None:
         raise invalid("password", f"{low} to {high} bytes are wanted")
 
 
-def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
+def new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
+    """Read one entry of `evses`, its gaps filled by its kind."""
     usual = KINDS[evse["kind"]]
     low, high = float(evse.get("min_a", MIN_A)), float(evse.get("max_a", usual.max_a))
     if low > high:
@@ -184,7 +185,8 @@ def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
     return NewEvse(id=evse["id"], kind=evse["kind"], phases=tuple(phases), max_a=high, min_a=low)
 
 
-async def _organisation_of_station(call: Call, station_id: str) -> str:
+async def organisation_of_station(call: Call, station_id: str) -> str:
+    """Return the organisation of the caller that has this car-sharing station; 404 otherwise."""
     for organisation_id in call.organisations:
         async with call.services.db.read(organisation_id) as reader:
             if await fleet.station(reader, organisation_id, station_id) is not None:

@@ -128,6 +128,16 @@ COMPONENTS: dict[str, Any] = {
             violations={},
             evses={"type": "array", "items": ref("Evse")},
         ),
+        "UnknownChargingStation": _whole(
+            identity=ID,
+            address=or_null(TEXT),
+            first_seen_at=INSTANT,
+            last_seen_at=INSTANT,
+            attempts=WHOLE,
+            offered={"type": "array", "items": TEXT},
+            sent_password=FLAG,
+        ),
+        "AdoptedChargingStation": _whole(charging_station=ref("ChargingStation"), password=or_null(TEXT)),
         "CommandResult": _whole(
             id=ID,
             state={"enum": ["answered", "error", "timeout", "offline", "refused"]},

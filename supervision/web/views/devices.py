@@ -160,7 +160,7 @@ def _local(text: str | None, zone: ZoneInfo) -> datetime | None:
 
 
 async def devices_view(
-    services: Services, organisations: Sequence[str], *, now: datetime
+    services: Services, organisations: Sequence[str], *, may_adopt: bool, now: datetime
 ) -> ChargingStationsView:
     """Compose the list of every device, by station."""
     groups: list[tuple[str, str, tuple[ChargingStationState, ...]]] = []
@@ -171,7 +171,7 @@ async def devices_view(
             found = await services.directory.stations(organisation_id, station_id=station.id)
             devices = [await _device(services, organisation_id, document) for document in found.items]
             groups.append((station.id, station.name, tuple(device_state(device, {}) for device in devices)))
-    return ChargingStationsView(groups=tuple(groups), now=now)
+    return ChargingStationsView(groups=tuple(groups), may_adopt=may_adopt, now=now)
 
 
 async def device_view(

@@ -49,6 +49,40 @@ class ChargingStationsView:
 
     groups: tuple[tuple[str, str, tuple[ChargingStationState, ...]], ...]
     now: datetime
+    may_adopt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """A charging station that knocked and is not registered; `address` is empty where it may not be seen."""
+
+    identity: str
+    address: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempts: int
+    offered: tuple[str, ...]
+    sent_password: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPassword:
+    """What is shown once after an adoption."""
+
+    identity: str
+    password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrangersView:
+    """The unknown stations the viewer may adopt, and where to: (id, name) of car-sharing stations."""
+
+    strangers: tuple[Stranger, ...]
+    places: tuple[tuple[str, str], ...]
+    kinds: tuple[tuple[str, str], ...]
+    sought: str
+    adopted: NewPassword | None
+    now: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -341,7 +341,36 @@ DEVICE_VIEW = station.ChargingStationView(
     now=HERE,
 )
 DEVICES = station.ChargingStationsView(
-    groups=(("eurre", "Eurre – Écosite", (DEVICE, BROKEN)), ("crest", "Crest – Gare", (DEVICE,))), now=HERE
+    groups=(("eurre", "Eurre – Écosite", (DEVICE, BROKEN)), ("crest", "Crest – Gare", (DEVICE,))),
+    may_adopt=True,
+    now=HERE,
+)
+STRANGERS = station.StrangersView(
+    strangers=(
+        station.Stranger(
+            identity="CREST-3",
+            address="192.0.2.7",
+            first_seen_at=at("12:02"),
+            last_seen_at=at("14:23"),
+            attempts=48,
+            offered=("ocpp2.0.1", "ocpp1.6"),
+            sent_password=True,
+        ),
+        station.Stranger(
+            identity="LIVRON-1",
+            address="",
+            first_seen_at=at("14:20"),
+            last_seen_at=at("14:20"),
+            attempts=1,
+            offered=(),
+            sent_password=False,
+        ),
+    ),
+    places=(("eurre", "Eurre – Écosite"), ("crest", "Crest – Gare")),
+    kinds=(("ac7", "AC 7 kW"), ("ac22", "AC 22 kW")),
+    sought="",
+    adopted=station.NewPassword(identity="CREST-2", password="00112233445566778899aabbccddeeff"),
+    now=HERE,
 )
 BOTH = Viewer(name="Sacha Nguyen", email="sacha@example.org", manages=True, drives=True)
 
@@ -349,6 +378,13 @@ PAGES = {
     "supervision": ("supervision.html", MANAGER, "/supervision", SUPERVISION),
     "station": ("station.html", MANAGER, "/stations/eurre", STATION),
     "charging-stations": ("charging_stations.html", MANAGER, "/charging-stations", DEVICES),
+    "unknown-stations": ("unknown_stations.html", MANAGER, "/unknown-charging-stations", STRANGERS),
+    "unknown-stations-none": (
+        "unknown_stations.html",
+        MANAGER,
+        "/unknown-charging-stations",
+        replace(STRANGERS, strangers=(), adopted=None, sought="CREST-9"),
+    ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
     "login": (
         "login.html",
