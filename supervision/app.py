@@ -41,6 +41,7 @@ from supervision.clock import Clock
 from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.registry import Registry
 from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
@@ -165,6 +166,7 @@ def build_services(
         commands=commands,
         directory=directory,
         adoption=AdoptionService(db=db, clock=clock, directory=directory),
+        local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -190,6 +192,7 @@ def consumers(services: Services) -> list[Consumer]:
     return [
         *services.access.consumers(),
         services.charging.consumer(),
+        services.local_lists.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),
         services.alerts.consumer(),
@@ -211,6 +214,7 @@ def steps(services: Services) -> list[Step]:
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
+        Step("local-lists", 600, services.local_lists.sweep),
         Step("strangers", 5, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),
     ]

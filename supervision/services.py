@@ -14,6 +14,7 @@ from supervision.clock import Clock
 from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -36,6 +37,7 @@ class Services:
     commands: CommandService
     directory: DirectoryService
     adoption: AdoptionService
+    local_lists: LocalListService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

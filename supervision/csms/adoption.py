@@ -1,8 +1,8 @@
 """Unknown charging stations: seen, listed, adopted by hand. Nothing is ever registered by itself.
 
 A stranger belongs to no organisation, so who sees it is decided here: the whole list is for people who
-administer every organisation of the installation; whoever administers one of several can look up an identity he
-knows (it stands on the device) and adopt it, but sees neither the others' devices nor any address.
+administer every organisation of the installation; whoever administers one of several can look up an identity
+that he knows (it stands on the device) and adopt it, but sees neither the others' devices nor any address.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from supervision.csms import credentials
 from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
+from supervision.kernel.events import IdTokensChanged
 from supervision.kernel.timespan import format_instant
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
@@ -29,6 +30,7 @@ from supervision.store.schema import (
     evses,
     frames,
     id_tokens,
+    local_lists,
     stations,
 )
 
@@ -144,11 +146,15 @@ class DirectoryService:
             .order_by(evses.c.charging_station, evses.c.evse_id)
         )
         charging = await _open_by_evse(reader, organisation_id, identities)
+        lists = await _local_lists(reader, organisation_id, identities)
         by_identity: dict[str, list[Document]] = defaultdict(list)
         for place in places:
             key = (place["charging_station"], place["evse_id"])
             by_identity[key[0]].append(_evse_document(place, charging.get(key)))
-        return [self._document(row, by_identity[row["identity"]]) for row in rows]
+        return [
+            self._document(row, by_identity[row["identity"]]) | {"local_list": lists.get(row["identity"])}
+            for row in rows
+        ]
 
     def _document(self, row: Mapping[str, Any], evse_documents: list[Document]) -> Document:
         return {
@@ -303,6 +309,7 @@ class DirectoryService:
             if known is not None:
                 return Refused("conflict", {"token": token})
             await tx.execute(insert(table).values(**values))
+            tx.emit(IdTokensChanged(organisation_id=organisation_id))
             return None
 
         return await self._db.write(organisation_id, unit) or _token_document(values)
@@ -332,6 +339,27 @@ async def _open_by_evse(
         .order_by(table.c.id)
     )
     return {(row["charging_station"], row["evse_id"]): row["id"] for row in rows}
+
+
+async def _local_lists(
+    reader: Reader, organisation_id: str, identities: Sequence[str]
+) -> dict[str, Document]:
+    """How far the local authorisation list of each station is; nothing of one that was never spoken to."""
+    table = local_lists
+    rows = await reader.all(
+        select(
+            table.c.charging_station, table.c.state, table.c.version, table.c.entries, table.c.changed_at
+        ).where(table.c.organisation_id == organisation_id, table.c.charging_station.in_(identities))
+    )
+    return {
+        row["charging_station"]: {
+            "state": row["state"],
+            "version": row["version"],
+            "entries": row["entries"],
+            "changed_at": instant_text(row["changed_at"]),
+        }
+        for row in rows
+    }
 
 
 def _evse_document(row: Mapping[str, Any], charging_transaction_id: int | None) -> Document:

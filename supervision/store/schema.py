@@ -323,6 +323,22 @@ id_tokens = Table(
     sqlite_autoincrement=True,
 )
 
+local_lists = Table(  # what is known of the local authorisation list of a station (csms.local_list)
+    "local_lists",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("state", String, nullable=False),  # csms.local_list.ListState
+    Column("known", JSON, nullable=False),  # csms.local_list.Known
+    Column("excluded", JSON, nullable=False),  # badges that must not stand on it, lower case
+    Column("command_id", String),  # what is on its way; None: nothing
+    Column("sent", JSON),  # what it will have changed once it is accepted
+    Column("entries", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "organisation_id"),
+)
+
 authorisation_attempts = Table(
     "authorisation_attempts",
     metadata,

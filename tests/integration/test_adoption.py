@@ -167,6 +167,8 @@ async def test_page_lists_to_the_right_people_and_adopts_with_one_click(world: W
     found = await world.visit("manager", "/unknown-charging-stations?identity=NEW-9")
     assert "NEW-9" in found.text
     assert "198.51.100.9" not in found.text
+    whole = await world.visit("operator", "/unknown-charging-stations")
+    assert all(word in whole.text for word in ("NEW-7", "NEW-8", "NEW-9", "198.51.100.9"))
     assert (await world.visit("technician", "/unknown-charging-stations")).status == 403
     form = {"station": "st", "kind": "ac22", "points": "2"}
     page = await world.submit("manager", "/unknown-charging-stations/NEW-9/adopt", form)

@@ -68,6 +68,7 @@ async def test_a_charging_station_is_registered_and_read_back(world: World) -> N
             "security_profile": 1,
             **NEVER_SEEN,
             "violations": made["violations"],
+            "local_list": None,
             "evses": [
                 {"id": 1, "kind": "ac22", "phases": [1, 2, 3], "max_a": 32.0, **evse},
                 {"id": 2, "kind": "ac7", "phases": [2], "max_a": 16.0, **evse},
@@ -276,6 +277,7 @@ LISTS = {
         "frame",
         [f'[2,"CP16-m{n}","Heartbeat",{{}}]' for n in (1, 2, 3)],
     ),
+    "/unknown-charging-stations": ("operator", "identity", ["NEW-7", "NEW-8", "NEW-9"]),
     "/charging-transactions": ("manager", "ocpp_transaction_id", ["1", "2", "3"]),
     "/id-tokens": ("manager", "token", ["a1", "B2", "c3"]),
     "/vehicles": ("driver", "id", ["car-1", "car-2", "car-3"]),

@@ -127,6 +127,14 @@ COMPONENTS: dict[str, Any] = {
             clock_offset_s=or_null(NUMBER),
             violations={},
             evses={"type": "array", "items": ref("Evse")},
+            local_list=or_null(
+                _whole(
+                    state={"enum": ["waiting", "sending", "in_sync", "refused", "not_supported"]},
+                    version=WHOLE,
+                    entries=WHOLE,
+                    changed_at=INSTANT,
+                )
+            ),
         ),
         "UnknownChargingStation": _whole(
             identity=ID,

@@ -50,6 +50,13 @@ COMMAND_STATE = {
     "offline": N_("charging station offline"),
     "refused": N_("not sent"),
 }
+LOCAL_LIST_STATE = {
+    "waiting": N_("waits for the charging station"),
+    "sending": N_("being sent"),
+    "in_sync": N_("in sync"),
+    "refused": N_("refused, tried again later"),
+    "not_supported": N_("not supported"),
+}
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
     "at_risk": N_("%(vehicle)s may not be charged in time"),
@@ -165,6 +172,10 @@ class Words:
     def command_state(self, code: str) -> str:
         """What became of a command."""
         return self._of(COMMAND_STATE, code)
+
+    def local_list_state(self, code: str) -> str:
+        """How far the list of badges in a station is."""
+        return self._of(LOCAL_LIST_STATE, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

@@ -23,6 +23,7 @@ from supervision.web.views.station_model import (
     ChargingStationView,
     CommandOutcome,
     EvseState,
+    LocalListBadge,
 )
 
 SHOWN_FRAMES = 60
@@ -94,6 +95,18 @@ def device_state(device: Device, limits_a: Mapping[int, float]) -> ChargingStati
         seen_at=_local(document["seen_at"], zone),
         evses=tuple(_evse(device, evse, limits_a.get(evse["id"])) for evse in document["evses"]),
         deviations=sum((document["violations"] or {}).values()),
+        local_list=_local_list(document["local_list"], zone),
+    )
+
+
+def _local_list(document: Document | None, zone: ZoneInfo) -> LocalListBadge | None:
+    if document is None:
+        return None
+    return LocalListBadge(
+        state=document["state"],
+        entries=document["entries"],
+        version=document["version"],
+        changed_at=parse_instant(document["changed_at"]).astimezone(zone),
     )
 
 

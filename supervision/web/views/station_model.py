@@ -29,6 +29,16 @@ class EvseState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LocalListBadge:
+    """How far the list of badges is that the device keeps for times without a connection."""
+
+    state: str
+    entries: int
+    version: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingStationState:
     """One OCPP device."""
 
@@ -41,6 +51,7 @@ class ChargingStationState:
     seen_at: datetime | None
     evses: tuple[EvseState, ...]
     deviations: int
+    local_list: LocalListBadge | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

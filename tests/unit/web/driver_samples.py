@@ -233,6 +233,7 @@ DEVICE = station.ChargingStationState(
     firmware="1.4.2",
     seen_at=at("14:23"),
     deviations=3,
+    local_list=station.LocalListBadge(state="in_sync", entries=12, version=3, changed_at=at("11:02")),
     evses=(
         EVSE,
         replace(
