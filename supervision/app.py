@@ -40,6 +40,7 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
+from supervision.csms.configuration import ConfigurationService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.registry import Registry
@@ -167,6 +168,7 @@ def build_services(
         directory=directory,
         adoption=AdoptionService(db=db, clock=clock, directory=directory),
         local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
+        configuration=ConfigurationService(db=db, clock=clock, commands=commands, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -193,6 +195,7 @@ def consumers(services: Services) -> list[Consumer]:
         *services.access.consumers(),
         services.charging.consumer(),
         services.local_lists.consumer(),
+        services.configuration.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),
         services.alerts.consumer(),
@@ -214,6 +217,7 @@ def steps(services: Services) -> list[Step]:
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
+        Step("configuration", 5, services.configuration.serve_due),
         Step("local-lists", 600, services.local_lists.sweep),
         Step("strangers", 5, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),

@@ -13,6 +13,7 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.adoption import AdoptionService
 from supervision.csms.commands import CommandService
+from supervision.csms.configuration import ConfigurationService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.registry import Registry
@@ -38,6 +39,7 @@ class Services:
     directory: DirectoryService
     adoption: AdoptionService
     local_lists: LocalListService
+    configuration: ConfigurationService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -207,6 +207,16 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
 async def _credentials(tx: Tx) -> None:
     both = tuple({"role": "fleet_manager", "organisation_id": name} for name in ("org", "r-org"))
     await factories.person(tx, id="op1", name="Operator", roles=both)
+    await tx.execute(
+        insert(schema.desired_settings).values(
+            organisation_id="org",
+            ocpp="1.6",
+            name="MeterValueSampleInterval",
+            value="60",
+            reason="",
+            changed_at=NOW,
+        )
+    )
     for n in (7, 8, 9):
         await tx.execute(
             insert(schema.unknown_stations).values(

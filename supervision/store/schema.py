@@ -339,6 +339,40 @@ local_lists = Table(  # what is known of the local authorisation list of a stati
     Index(None, "organisation_id"),
 )
 
+desired_settings = Table(  # csms.desired.Wish; None in a scope column: any
+    "desired_settings",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("ocpp", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", Text),  # None: leave it as it is
+    Column("reason", Text, nullable=False),
+    Column("vendor", String),
+    Column("model", String),
+    Column("firmware", String),  # a prefix
+    Column("charging_station", String, ForeignKey("charging_stations.identity")),
+    Column("by_person_id", String),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "organisation_id", "ocpp", "name"),
+    sqlite_autoincrement=True,
+)
+
+station_configurations = Table(  # what was found at the last look, and when to look again
+    "station_configurations",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("state", String, nullable=False),  # csms.desired.ConfigurationState
+    Column("items", JSON, nullable=False),  # [csms.desired.Item]
+    Column("checked_at", Instant),
+    Column("due_at", Instant, nullable=False),
+    Column("writes", Boolean, nullable=False),  # whether what differs is to be written then
+    Column("failures", Integer, nullable=False),
+    Index(None, "organisation_id"),
+    Index(None, "due_at"),
+)
+
 authorisation_attempts = Table(
     "authorisation_attempts",
     metadata,

@@ -57,13 +57,13 @@ async def list_charging_stations(call: Call) -> object:
 
 async def get_charging_station(call: Call) -> object:
     """Return one charging station with its EVSEs."""
-    _, document = await _found(call)
+    _, document = await found_station(call)
     return document
 
 
 async def post_command(call: Call) -> object:
     """Send a CALL and wait for its answer."""
-    organisation_id, station = await _found(call)
+    organisation_id, station = await found_station(call)
     call.require(rules.may_command, organisation_id)
     result = await call.services.commands.send(
         organisation_id,
@@ -85,7 +85,7 @@ async def post_command(call: Call) -> object:
 
 async def list_frames(call: Call) -> object:
     """Return raw frames, oldest first, secrets masked."""
-    organisation_id, station = await _found(call)
+    organisation_id, station = await found_station(call)
     page = await call.services.directory.frames(
         organisation_id, station["identity"], after=call.after_number, limit=call.limit
     )
@@ -194,7 +194,7 @@ async def organisation_of_station(call: Call, station_id: str) -> str:
     raise ApiError(404, "station_unknown", f"unknown station {station_id!r}")
 
 
-async def _found(call: Call) -> tuple[str, Mapping[str, Any]]:
+async def found_station(call: Call) -> tuple[str, Mapping[str, Any]]:
     """Return organisation and station; one the caller does not supervise is not confirmed to exist."""
     identity = call.path["identity"]
     for organisation_id in rules.supervised(call.identity):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from supervision.web.api import bookings, charging_stations, fleet, invoices, unknown_stations
+from supervision.web.api import bookings, charging_stations, configuration, fleet, invoices, unknown_stations
 from supervision.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *charging_stations.OPERATIONS,
     *unknown_stations.OPERATIONS,
+    *configuration.OPERATIONS,
     *fleet.OPERATIONS,
     *bookings.OPERATIONS,
     *invoices.OPERATIONS,

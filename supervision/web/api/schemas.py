@@ -146,6 +146,28 @@ COMPONENTS: dict[str, Any] = {
             sent_password=FLAG,
         ),
         "AdoptedChargingStation": _whole(charging_station=ref("ChargingStation"), password=or_null(TEXT)),
+        "DesiredSetting": _whole(
+            id=WHOLE,
+            organisation=ID,
+            ocpp={"enum": ["1.6", "2.0.1"]},
+            name=TEXT,
+            value=or_null(TEXT),
+            reason=TEXT,
+            vendor=or_null(TEXT),
+            model=or_null(TEXT),
+            firmware=or_null(TEXT),
+            charging_station=or_null(ID),
+            changed_at=INSTANT,
+        ),
+        "Configuration": _whole(
+            charging_station=ID,
+            state={"enum": ["waiting", "in_sync", "drift", "reboot_required"]},
+            checked_at=or_null(INSTANT),
+            items={
+                "type": "array",
+                "items": _whole(name=TEXT, wanted=TEXT, found=or_null(TEXT), state=TEXT, reason=TEXT),
+            },
+        ),
         "CommandResult": _whole(
             id=ID,
             state={"enum": ["answered", "error", "timeout", "offline", "refused"]},

@@ -57,6 +57,22 @@ LOCAL_LIST_STATE = {
     "refused": N_("refused, tried again later"),
     "not_supported": N_("not supported"),
 }
+CONFIGURATION_STATE = {
+    "waiting": N_("not looked at yet"),
+    "in_sync": N_("as wished for"),
+    "drift": N_("differs"),
+    "reboot_required": N_("needs a restart"),
+}
+SETTING_STATE = {
+    "ok": N_("as wished for"),
+    "differs": N_("differs"),
+    "unknown": N_("not known to this model"),
+    "read_only": N_("cannot be changed"),
+    "refused": N_("refused"),
+    "ignored": N_("accepted, but not kept"),
+    "partly": N_("taken in part"),
+    "reboot_required": N_("needs a restart"),
+}
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
     "at_risk": N_("%(vehicle)s may not be charged in time"),
@@ -91,6 +107,10 @@ DONE = {
     "reported": N_("Thank you, we have received your report."),
     "acknowledged": N_("You take care of this alert."),
     "closed": N_("The alert is closed."),
+    "configuration_asked": N_("The settings are compared as soon as the charging station can be reached."),
+    "setting_kept": N_("The setting is kept. Charging stations follow."),
+    "setting_forgotten": N_("The setting is no longer wished for. Charging stations keep what they have."),
+    "standard_taken": N_("The standard set is taken over. Charging stations follow."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
@@ -176,6 +196,14 @@ class Words:
     def local_list_state(self, code: str) -> str:
         """How far the list of badges in a station is."""
         return self._of(LOCAL_LIST_STATE, code)
+
+    def configuration_state(self, code: str) -> str:
+        """How the settings of a station stand."""
+        return self._of(CONFIGURATION_STATE, code)
+
+    def setting_state(self, code: str) -> str:
+        """How one setting of a station stands."""
+        return self._of(SETTING_STATE, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

@@ -97,6 +97,59 @@ class StrangersView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingLine:
+    """One setting: what is wished for beside what was found."""
+
+    name: str
+    wanted: str
+    found: str | None
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationReport:
+    """The settings of one device at the last look."""
+
+    identity: str
+    state: str
+    checked_at: datetime | None
+    lines: tuple[SettingLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationView:
+    """The page of one device's settings."""
+
+    report: ConfigurationReport
+    connected: bool
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WishLine:
+    """A setting wished for; `value` None leaves it as it is, empty scopes mean any."""
+
+    id: int
+    ocpp: str
+    name: str
+    value: str | None
+    reason: str
+    kind: str
+    charging_station: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WishesView:
+    """What is wished for, and the devices that are not so."""
+
+    wishes: tuple[WishLine, ...]
+    drifting: tuple[ConfigurationReport, ...]
+    may_edit: bool
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanLine:
     """One planned stretch of a car."""
 

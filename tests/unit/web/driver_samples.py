@@ -373,6 +373,42 @@ STRANGERS = station.StrangersView(
     adopted=station.NewPassword(identity="CREST-2", password="00112233445566778899aabbccddeeff"),
     now=HERE,
 )
+REPORT = station.ConfigurationReport(
+    identity="EURRE-1",
+    state="drift",
+    checked_at=at("14:01"),
+    lines=(
+        station.SettingLine(
+            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
+        ),
+        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
+    ),
+)
+WISHES = station.WishesView(
+    wishes=(
+        station.WishLine(
+            id=1,
+            ocpp="1.6",
+            name="MeterValueSampleInterval",
+            value="60",
+            reason="Limits",
+            kind="",
+            charging_station="",
+        ),
+        station.WishLine(
+            id=2,
+            ocpp="2.0.1",
+            name="TxCtrlr.EVConnectionTimeOut",
+            value=None,
+            reason="",
+            kind="Emu AC22",
+            charging_station="",
+        ),
+    ),
+    drifting=(REPORT,),
+    may_edit=True,
+    now=HERE,
+)
 BOTH = Viewer(name="Sacha Nguyen", email="sacha@example.org", manages=True, drives=True)
 
 PAGES = {
@@ -385,6 +421,19 @@ PAGES = {
         MANAGER,
         "/unknown-charging-stations",
         replace(STRANGERS, strangers=(), adopted=None, sought="CREST-9"),
+    ),
+    "configuration": (
+        "configuration.html",
+        MANAGER,
+        "/charging-stations/EURRE-1/configuration",
+        station.ConfigurationView(report=REPORT, connected=False, now=HERE),
+    ),
+    "desired-settings": ("desired_settings.html", MANAGER, "/desired-settings", WISHES),
+    "desired-settings-none": (
+        "desired_settings.html",
+        MANAGER,
+        "/desired-settings",
+        replace(WISHES, wishes=(), drifting=(), may_edit=False),
     ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
     "login": (

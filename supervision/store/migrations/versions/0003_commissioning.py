@@ -1,9 +1,11 @@
-"""Stations that knocked and are not registered; the local authorisation lists of those that are."""
+"""Stations that knocked and are not registered; local lists and wished settings of those that are."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 revision = "0003"
 down_revision = "0002"
@@ -48,3 +50,59 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("charging_station", name=op.f("pk_local_lists")),
     )
     op.create_index(op.f("ix_local_lists_organisation_id"), "local_lists", ["organisation_id"])
+    op.create_table(
+        "desired_settings",
+        sa.Column("id", BIG_ID, autoincrement=True, nullable=False),
+        sa.Column("organisation_id", sa.String(), nullable=False),
+        sa.Column("ocpp", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("vendor", sa.String(), nullable=True),
+        sa.Column("model", sa.String(), nullable=True),
+        sa.Column("firmware", sa.String(), nullable=True),
+        sa.Column("charging_station", sa.String(), nullable=True),
+        sa.Column("by_person_id", sa.String(), nullable=True),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["charging_station"],
+            ["charging_stations.identity"],
+            name=op.f("fk_desired_settings_charging_station"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_desired_settings_organisation_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_desired_settings")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_desired_settings_organisation_id_ocpp_name"),
+        "desired_settings",
+        ["organisation_id", "ocpp", "name"],
+    )
+    op.create_table(
+        "station_configurations",
+        sa.Column("charging_station", sa.String(), nullable=False),
+        sa.Column("organisation_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("items", sa.JSON(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("writes", sa.Boolean(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["charging_station"],
+            ["charging_stations.identity"],
+            name=op.f("fk_station_configurations_charging_station"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisations.id"],
+            name=op.f("fk_station_configurations_organisation_id"),
+        ),
+        sa.PrimaryKeyConstraint("charging_station", name=op.f("pk_station_configurations")),
+    )
+    op.create_index(
+        op.f("ix_station_configurations_organisation_id"), "station_configurations", ["organisation_id"]
+    )
+    op.create_index(op.f("ix_station_configurations_due_at"), "station_configurations", ["due_at"])
