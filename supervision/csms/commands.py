@@ -17,7 +17,7 @@ from sqlalchemy import insert, or_, select, update
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import credentials, metrics
+from supervision.csms import credentials, holding, metrics
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.frame import CallError, CallResult, Version, write_call
 from supervision.csms.masking import mask_payload
@@ -265,7 +265,7 @@ class CommandService:
             timeout_s=min(max(timeout_s, 0.1), MAX_TIMEOUT_S),
             origin=origin,
             by_person_id=by_person_id,
-            refusal=check(version, action, payload),
+            refusal=check(version, action, payload) or _held_back(connection, action),
         )
 
     async def _insert(self, order: _Order, state: CommandState, **values: Any) -> None:
@@ -390,6 +390,13 @@ def check(version: Version | None, action: str, payload: Mapping[str, Any]) -> d
         "description": found[0].text,
         "details": {"violations": [violation.text for violation in itertools.islice(found, 20)]},
     }
+
+
+def _held_back(connection: Connection | None, action: str) -> dict[str, Any] | None:
+    """A station whose boot was not accepted is asked for no charge, a rejected one for nothing."""
+    if connection is None or holding.may_be_asked(connection.held, action):
+        return None
+    return {"code": "boot_not_accepted", "description": "the station's boot is not accepted yet"}
 
 
 def understood(version: Version, action: str, response: dict[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -21,6 +21,7 @@ from supervision.csms import desired
 from supervision.csms.commands import CommandResult, CommandService, CommandState
 from supervision.csms.desired import ConfigurationState, Found, Item, ItemState, StationKind, Wish
 from supervision.csms.directory import Document, instant_text
+from supervision.csms.holding import Registration
 from supervision.csms.registry import Registry
 from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
@@ -147,36 +148,17 @@ class ConfigurationService:
         async def unit(tx: Tx) -> bool:
             known = await _kind(tx, organisation_id, identity)
             if known is not None:
-                await self._ask(tx, organisation_id, identity)
+                await ask(tx, self._db, organisation_id, identity, self._clock.now())
             return known is not None
 
         known = await self._db.write(organisation_id, unit)
         return None if known else Refused("unknown_charging_station", {"charging_station": identity})
 
-    async def _ask(self, tx: Tx, organisation_id: str, identity: str) -> None:
-        build = sqlite.insert if self._db.is_sqlite else postgresql.insert
-        table, now = station_configurations, self._clock.now()
-        due = {"due_at": now, "writes": True, "failures": 0}
-        statement = build(table).values(
-            charging_station=identity,
-            organisation_id=organisation_id,
-            state=ConfigurationState.WAITING.value,
-            items=[],
-            **due,
-        )
-        await tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=[table.c.charging_station],
-                set_=due,
-                where=table.c.organisation_id == organisation_id,
-            )
-        )
-
     async def _ask_all(self, tx: Tx, organisation_id: str) -> None:
         table = charging_stations
         rows = await tx.all(select(table.c.identity).where(table.c.organisation_id == organisation_id))
         for row in rows:
-            await self._ask(tx, organisation_id, row["identity"])
+            await ask(tx, self._db, organisation_id, row["identity"], self._clock.now())
 
     async def serve_due(self) -> None:
         """Talk to the connected stations that are due, some at once."""
@@ -224,7 +206,7 @@ class ConfigurationService:
 
     async def _keep(self, organisation_id: str, identity: str, row: Row, items: Sequence[Item]) -> None:
         now = self._clock.now()
-        values = {
+        values: dict[str, Any] = {
             "state": desired.overall(items).value,
             "items": [item_to(item) for item in items],
             "checked_at": now,
@@ -233,6 +215,15 @@ class ConfigurationService:
             "failures": 0,
         }
         await self._save(organisation_id, identity, row, values)
+        await self._let_in(organisation_id, identity, values["state"])
+
+    async def _let_in(self, organisation_id: str, identity: str, state: str) -> None:
+        """A station that was held until its settings are right need not wait to boot again."""
+        connection = self._registry.get(identity)
+        held = connection is not None and connection.held is Registration.PENDING
+        if held and state == ConfigurationState.IN_SYNC.value:
+            payload = {"requestedMessage": "BootNotification"}
+            await self._commands.enqueue(organisation_id, identity, "TriggerMessage", payload, origin=ORIGIN)
 
     async def _save(self, organisation_id: str, identity: str, row: Row, values: dict[str, Any]) -> None:
         """Keep what was found; a request that came meanwhile stays due."""
@@ -356,6 +347,27 @@ class ConfigurationService:
                 .order_by(table.c.charging_station)
             )
         return [_report_document(row) for row in rows]
+
+
+async def ask(tx: Tx, db: Database, organisation_id: str, identity: str, now: datetime) -> None:
+    """Make a station due: read, and write what differs, as soon as it can be reached."""
+    build = sqlite.insert if db.is_sqlite else postgresql.insert
+    table = station_configurations
+    due = {"due_at": now, "writes": True, "failures": 0}
+    statement = build(table).values(
+        charging_station=identity,
+        organisation_id=organisation_id,
+        state=ConfigurationState.WAITING.value,
+        items=[],
+        **due,
+    )
+    await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.charging_station],
+            set_=due,
+            where=table.c.organisation_id == organisation_id,
+        )
+    )
 
 
 def _after_writing(item: Item, asked: str, state: ItemState, found: Mapping[str, Found]) -> Item:

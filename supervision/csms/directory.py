@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.csms import credentials
+from supervision.csms.holding import BootPolicy
 from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
@@ -134,6 +135,23 @@ class DirectoryService:
             return Refused("conflict", {"charging_station": identity})
         return refused or await self.station(organisation_id, identity) or Refused("unknown_charging_station")
 
+    async def set_boot_policy(
+        self, organisation_id: str, identity: str, policy: BootPolicy
+    ) -> Document | Refused:
+        """Choose how the next boots of a station are answered."""
+        table = charging_stations
+
+        async def unit(tx: Tx) -> int:
+            return await tx.execute(
+                update(table)
+                .where(table.c.organisation_id == organisation_id, table.c.identity == identity)
+                .values(boot_policy=None if policy is BootPolicy.ACCEPT else policy.value)
+            )
+
+        if not await self._db.write(organisation_id, unit):
+            return Refused("unknown_charging_station", {"charging_station": identity})
+        return await self.station(organisation_id, identity) or Refused("unknown_charging_station")
+
     async def _documents(
         self, reader: Reader, organisation_id: str, rows: Sequence[Mapping[str, Any]]
     ) -> list[Document]:
@@ -168,6 +186,8 @@ class DirectoryService:
             "seen_at": instant_text(row["seen_at"]),
             "connected_at": instant_text(row["connected_at"]),
             "disconnected_at": instant_text(row["disconnected_at"]),
+            "boot_policy": row["boot_policy"] or BootPolicy.ACCEPT.value,
+            "registration": row["registration"],
             "clock_offset_s": None if row["clock_offset_ms"] is None else row["clock_offset_ms"] / 1000,
             "violations": row["violations"],
             "evses": evse_documents,

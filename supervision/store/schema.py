@@ -249,6 +249,9 @@ charging_stations = Table(
     Column("ocpp", String),  # "1.6" | "2.0.1", as last negotiated
     Column("boot", JSON),  # vendor, model, serial, firmware, reason; None before the first boot
     Column("booted_at", Instant),
+    Column("boot_policy", String),  # csms.holding.BootPolicy; None: accept
+    Column("registration", String),  # csms.holding.Registration of the last boot; None before the first
+    Column("held_at", Instant),  # since when a boot is answered Pending
     Column("seen_at", Instant),
     Column("connected_at", Instant),
     Column("disconnected_at", Instant),

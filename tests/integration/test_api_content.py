@@ -69,6 +69,8 @@ async def test_a_charging_station_is_registered_and_read_back(world: World) -> N
             **NEVER_SEEN,
             "violations": made["violations"],
             "local_list": None,
+            "boot_policy": "accept",
+            "registration": None,
             "evses": [
                 {"id": 1, "kind": "ac22", "phases": [1, 2, 3], "max_a": 32.0, **evse},
                 {"id": 2, "kind": "ac7", "phases": [2], "max_a": 16.0, **evse},

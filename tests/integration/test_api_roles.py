@@ -84,6 +84,14 @@ CASES: dict[tuple[str, str], Case] = {
         404,
         unknown="/charging-stations/ZZ/configuration/apply",
     ),
+    ("POST", "/charging-stations/{identity}/boot-policy"): Case(
+        "/charging-stations/CP16/boot-policy",
+        MANAGERS,
+        404,
+        unknown="/charging-stations/ZZ/boot-policy",
+        body={"policy": "pending"},
+        also={"technician": 403},
+    ),
     ("GET", "/desired-settings"): Case("/desired-settings", {*OWN}, foreign=200),
     ("POST", "/desired-settings"): Case(
         "/desired-settings",

@@ -20,6 +20,7 @@ POST_PATHS = {
     "/charging-stations": "/charging-stations",
     "/charging-stations/{identity}/commands": "/charging-stations/CP16/commands",
     "/unknown-charging-stations/{identity}/adopt": "/unknown-charging-stations/NEW-9/adopt",
+    "/charging-stations/{identity}/boot-policy": "/charging-stations/CP16/boot-policy",
     "/desired-settings": "/desired-settings",
     "/desired-settings/standard": "/desired-settings/standard",
     "/id-tokens": "/id-tokens",

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from supervision.clock import FixedClock
+from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.configuration import ConfigurationService
 from supervision.csms.desired import Wish
+from supervision.csms.directory import DirectoryService
+from supervision.csms.holding import BootPolicy
 from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database
@@ -368,3 +371,45 @@ async def test_pages_show_and_edit_what_is_wished_for(world: World) -> None:
     assert asked.headers["location"] == "/charging-stations/CP16/configuration?done=configuration_asked"
     assert (await world.visit("technician", "/charging-stations/CP16/configuration")).status == 200
     assert (await world.submit("manager", "/desired-settings/standard", {})).status == 303
+
+
+async def test_held_1_6_station_may_speak_and_is_not_asked_to_charge(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await write_stations(sqlite_db)
+    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    async with central_system(sqlite_db, clock) as server:
+        directory = DirectoryService(db=sqlite_db, registry=server.central.registry)
+        await directory.set_boot_policy("org", "CP16", BootPolicy.REJECT)
+        held = {"currentTime": "2026-11-21T08:00:00Z", "interval": 60}
+        async with server.station(boot=False) as point:
+            assert await point.answer("BootNotification", boot) == {**held, "status": "Rejected"}
+            assert await point.answer("Heartbeat", {}) == {"currentTime": "2026-11-21T08:00:00Z"}
+            result = await server.commands.send("org", "CP16", "ClearCache", {})
+            assert isinstance(result, CommandResult)
+            assert (result.state, (result.error or {})["code"]) == (CommandState.REFUSED, "boot_not_accepted")
+            await directory.set_boot_policy("org", "CP16", BootPolicy.PENDING)
+            assert await point.answer("BootNotification", boot) == {**held, "status": "Pending"}
+            start = {"idTag": "04A1B2C3"}
+            for action, state in (("RemoteStartTransaction", "refused"), ("ClearCache", "answered")):
+                payload = start if state == "refused" else {}
+                result = await server.commands.send("org", "CP16", action, payload)
+                assert isinstance(result, CommandResult)
+                assert result.state.value == state
+
+
+async def test_boot_policy_is_chosen_on_the_page_and_through_the_api(world: World) -> None:
+    status, made = await world.api("manager").post(
+        "/charging-stations/CP16/boot-policy", {"policy": "reject"}
+    )
+    assert (status, made["boot_policy"]) == (200, "reject")
+    page = await world.submit("manager", "/charging-stations/CP16/boot-policy", {"policy": "pending"})
+    assert page.headers["location"] == "/charging-stations/CP16/configuration?done=boot_policy_kept"
+    assert (await world.api("manager").get("/charging-stations/CP16"))[1]["boot_policy"] == "pending"
+    for role, form, answer in (
+        ("technician", {"policy": "accept"}, 403),
+        ("manager", {"policy": "maybe"}, 422),
+        ("manager", {}, 422),
+    ):
+        page = await world.submit(role, "/charging-stations/CP16/boot-policy", form)
+        assert page.status == answer

@@ -8,6 +8,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.csms import credentials
 from supervision.csms.directory import NewEvse, Page
+from supervision.csms.holding import BootPolicy
 from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
@@ -81,6 +82,15 @@ async def post_command(call: Call) -> object:
         "response": result.response,
         "error": result.error,
     }
+
+
+async def post_boot_policy(call: Call) -> object:
+    """Choose how the next boots of a station are answered."""
+    organisation_id, station = await found_station(call)
+    call.require(rules.may_administer, organisation_id)
+    return await call.services.directory.set_boot_policy(
+        organisation_id, station["identity"], BootPolicy(call.body["policy"])
+    )
 
 
 async def list_frames(call: Call) -> object:
@@ -253,6 +263,15 @@ OPERATIONS = (
             timeout_s={"type": "number", "exclusiveMinimum": 0, "maximum": 600},
         ),
         answer=ref("CommandResult"),
+        tag="charging stations",
+    ),
+    Operation(
+        method="POST",
+        path="/charging-stations/{identity}/boot-policy",
+        summary="Accept its boots, hold it Pending until its settings are as wished for, or reject it",
+        handler=post_boot_policy,
+        body=strict("policy", policy={"enum": ["accept", "pending", "reject"]}),
+        answer=ref("ChargingStation"),
         tag="charging stations",
     ),
     Operation(

@@ -81,7 +81,7 @@ async def post_forget(call: Call) -> object:
             call.require(rules.may_administer, organisation_id)
             refused = await call.services.configuration.forget(organisation_id, wish_id)
             return refused or {"id": wish_id}
-    raise ApiError(404, "unknown_setting", f"unknown setting {call.path['id']!r}")
+    raise ApiError(404, "unknown_setting", "there is no such setting")
 
 
 def _organisation(call: Call) -> str:

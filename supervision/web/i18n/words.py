@@ -73,6 +73,15 @@ SETTING_STATE = {
     "partly": N_("taken in part"),
     "reboot_required": N_("needs a restart"),
 }
+BOOT_POLICY = {
+    "accept": N_("accepted at once"),
+    "pending": N_("held until its settings are as wished for"),
+    "reject": N_("rejected"),
+}
+REGISTRATION = {
+    "Pending": N_("Held since its last start: its settings are not as wished for yet."),
+    "Rejected": N_("Rejected at its last start: it may not charge."),
+}
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
     "at_risk": N_("%(vehicle)s may not be charged in time"),
@@ -108,6 +117,7 @@ DONE = {
     "acknowledged": N_("You take care of this alert."),
     "closed": N_("The alert is closed."),
     "configuration_asked": N_("The settings are compared as soon as the charging station can be reached."),
+    "boot_policy_kept": N_("This is how its next start is answered."),
     "setting_kept": N_("The setting is kept. Charging stations follow."),
     "setting_forgotten": N_("The setting is no longer wished for. Charging stations keep what they have."),
     "standard_taken": N_("The standard set is taken over. Charging stations follow."),
@@ -204,6 +214,14 @@ class Words:
     def setting_state(self, code: str) -> str:
         """How one setting of a station stands."""
         return self._of(SETTING_STATE, code)
+
+    def boot_policy(self, code: str) -> str:
+        """How boots of a station are answered."""
+        return self._of(BOOT_POLICY, code)
+
+    def registration(self, code: str) -> str:
+        """How its last boot was answered."""
+        return self._of(REGISTRATION, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from supervision.accounts import rules
 from supervision.csms.desired import Wish
+from supervision.csms.holding import BootPolicy
 from supervision.kernel.errors import Refused
 from supervision.web.views.configuration import configuration_view, wishes_view
 from supervision.web.views.devices import Device, find_device
@@ -30,6 +31,19 @@ async def apply(visit: Visit) -> Response:
     identity = device.document["identity"]
     await visit.services.configuration.request(device.organisation_id, identity)
     return visit.see(f"/charging-stations/{identity}/configuration", done="configuration_asked")
+
+
+async def boot_policy(visit: Visit) -> Response:
+    """Choose how the next boots of a station are answered."""
+    device = await _device(visit)
+    if not rules.may_administer(visit.signed_in, device.organisation_id):
+        raise PageError(403)
+    chosen = (await visit.form()).get("policy", "")
+    if chosen not in set(BootPolicy):
+        raise PageError(422)
+    identity = device.document["identity"]
+    await visit.services.directory.set_boot_policy(device.organisation_id, identity, BootPolicy(chosen))
+    return visit.see(f"/charging-stations/{identity}/configuration", done="boot_policy_kept")
 
 
 async def wishes(visit: Visit) -> Response:
@@ -117,6 +131,7 @@ async def _device(visit: Visit) -> Device:
 ROUTES = (
     ("GET", "/charging-stations/{identity}/configuration", settings),
     ("POST", "/charging-stations/{identity}/configuration", apply),
+    ("POST", "/charging-stations/{identity}/boot-policy", boot_policy),
     ("GET", "/desired-settings", wishes),
     ("POST", "/desired-settings", wish),
     ("POST", "/desired-settings/standard", standard),

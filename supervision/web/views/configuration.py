@@ -24,7 +24,11 @@ async def configuration_view(services: Services, device: Device, now: datetime) 
     identity = device.document["identity"]
     report = await services.configuration.report(device.organisation_id, identity)
     return ConfigurationView(
-        report=report_from(report, device.zone), connected=device.document["connected"], now=now
+        report=report_from(report, device.zone),
+        connected=device.document["connected"],
+        policy=device.document["boot_policy"],
+        registration=device.document["registration"] or "",
+        now=now,
     )
 
 

@@ -123,6 +123,8 @@ class ConfigurationView:
 
     report: ConfigurationReport
     connected: bool
+    policy: str
+    registration: str
     now: datetime
 
 

@@ -426,7 +426,9 @@ PAGES = {
         "configuration.html",
         MANAGER,
         "/charging-stations/EURRE-1/configuration",
-        station.ConfigurationView(report=REPORT, connected=False, now=HERE),
+        station.ConfigurationView(
+            report=REPORT, connected=False, policy="pending", registration="Pending", now=HERE
+        ),
     ),
     "desired-settings": ("desired_settings.html", MANAGER, "/desired-settings", WISHES),
     "desired-settings-none": (

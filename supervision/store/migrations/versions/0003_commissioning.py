@@ -14,7 +14,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the new tables."""
+    """Make the new tables and columns."""
+    with op.batch_alter_table("charging_stations") as table:
+        table.add_column(sa.Column("boot_policy", sa.String(), nullable=True))
+        table.add_column(sa.Column("registration", sa.String(), nullable=True))
+        table.add_column(sa.Column("held_at", sa.BigInteger(), nullable=True))
     op.create_table(
         "unknown_stations",
         sa.Column("identity", sa.String(), nullable=False),
