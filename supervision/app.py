@@ -43,6 +43,7 @@ from supervision.csms.commands import CommandService
 from supervision.csms.configuration import ConfigurationService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
 from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
@@ -169,6 +170,7 @@ def build_services(
         adoption=AdoptionService(db=db, clock=clock, directory=directory),
         local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
         configuration=ConfigurationService(db=db, clock=clock, commands=commands, registry=registry),
+        probes=ProbeService(db=db, clock=clock, commands=commands, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -196,6 +198,7 @@ def consumers(services: Services) -> list[Consumer]:
         services.charging.consumer(),
         services.local_lists.consumer(),
         services.configuration.consumer(),
+        services.probes.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),
         services.alerts.consumer(),
@@ -218,6 +221,7 @@ def steps(services: Services) -> list[Step]:
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
         Step("configuration", 5, services.configuration.serve_due),
+        Step("probes", 2, services.probes.run_due),
         Step("local-lists", 600, services.local_lists.sweep),
         Step("strangers", 5, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),

@@ -16,6 +16,7 @@ from supervision.csms.commands import CommandService
 from supervision.csms.configuration import ConfigurationService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -40,6 +41,7 @@ class Services:
     adoption: AdoptionService
     local_lists: LocalListService
     configuration: ConfigurationService
+    probes: ProbeService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -376,6 +376,34 @@ station_configurations = Table(  # what was found at the last look, and when to 
     Index(None, "due_at"),
 )
 
+probes = Table(  # getting to know a charger: one at a time (csms.probe.Progress)
+    "probes",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("step", String, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("asked", Boolean, nullable=False),  # whether the step's command was sent
+    Column("command_id", String),
+    Column("findings", JSON, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("by_person_id", String),
+    Index(None, "organisation_id"),
+)
+
+quirk_profiles = Table(  # what probes have found, for a maker's model with its firmware
+    "quirk_profiles",
+    metadata,
+    Column("organisation_id", String, ForeignKey("organisations.id"), primary_key=True),
+    Column("vendor", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("firmware", String, primary_key=True),
+    Column("charging_station", String, nullable=False),  # the one that was probed
+    Column("findings", JSON, nullable=False),
+    Column("learnt_at", Instant, nullable=False),
+)
+
 authorisation_attempts = Table(
     "authorisation_attempts",
     metadata,

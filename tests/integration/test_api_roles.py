@@ -92,6 +92,16 @@ CASES: dict[tuple[str, str], Case] = {
         body={"policy": "pending"},
         also={"technician": 403},
     ),
+    ("GET", "/charging-stations/{identity}/probe"): Case(
+        "/charging-stations/CP16/probe", STAFF, 404, unknown="/charging-stations/ZZ/probe"
+    ),
+    ("POST", "/charging-stations/{identity}/probe"): Case(
+        "/charging-stations/CP16/probe",
+        set(),  # allowed to the staff, and refused because the station is offline
+        404,
+        unknown="/charging-stations/ZZ/probe",
+        also=dict.fromkeys(STAFF, 422),
+    ),
     ("GET", "/desired-settings"): Case("/desired-settings", {*OWN}, foreign=200),
     ("POST", "/desired-settings"): Case(
         "/desired-settings",

@@ -43,6 +43,7 @@ THINGS = {
     "/charging-stations/{identity}": ("CP16", "ZZ"),
     "/charging-stations/{identity}/events": ("CP16", "ZZ"),
     "/charging-stations/{identity}/configuration": ("CP16", "ZZ"),
+    "/charging-stations/{identity}/probe": ("CP16", "ZZ"),
 }
 # What stands on pages of organisation org and of no other; ids of the rival begin with r-.
 OURS = re.compile(r"(?<![-\w])(CP1[678]|car-[123]|AA-00\d-AA|[dm]\d secret-name|old\d|b1|Com|St)(?![-\w])")

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from supervision.web.api import bookings, charging_stations, configuration, fleet, invoices, unknown_stations
+from supervision.web.api import (
+    bookings,
+    charging_stations,
+    configuration,
+    fleet,
+    invoices,
+    probes,
+    unknown_stations,
+)
 from supervision.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *charging_stations.OPERATIONS,
     *unknown_stations.OPERATIONS,
     *configuration.OPERATIONS,
+    *probes.OPERATIONS,
     *fleet.OPERATIONS,
     *bookings.OPERATIONS,
     *invoices.OPERATIONS,

@@ -170,6 +170,18 @@ COMPONENTS: dict[str, Any] = {
                 "items": _whole(name=TEXT, wanted=TEXT, found=or_null(TEXT), state=TEXT, reason=TEXT),
             },
         ),
+        "Probe": _whole(
+            charging_station=ID,
+            state={"enum": ["none", "running", "done"]},
+            step=or_null(TEXT),
+            started_at=or_null(INSTANT),
+            finished_at=or_null(INSTANT),
+            findings=ANYTHING,
+            kind=_whole(vendor=TEXT, model=TEXT, firmware=TEXT),
+            learnt_at=or_null(INSTANT),
+            learnt_from=or_null(ID),
+            known=ANYTHING,
+        ),
         "CommandResult": _whole(
             id=ID,
             state={"enum": ["answered", "error", "timeout", "offline", "refused"]},

@@ -14,6 +14,7 @@ from supervision.web.pages import (
     devices,
     driving,
     invoices,
+    probes,
     supervision,
 )
 from supervision.web.visit import Visit
@@ -30,4 +31,5 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *devices.ROUTES,
     *adoption.ROUTES,
     *configuration.ROUTES,
+    *probes.ROUTES,
 )

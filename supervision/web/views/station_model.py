@@ -152,6 +152,22 @@ class WishesView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeView:
+    """What a probe found of one device, and what is known of its kind; (code, word) each."""
+
+    identity: str
+    kind: str
+    connected: bool
+    state: str
+    step: str
+    found: tuple[tuple[str, str], ...]
+    known: tuple[tuple[str, str], ...]
+    learnt_at: datetime | None
+    learnt_from: str
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlanLine:
     """One planned stretch of a car."""
 

@@ -409,6 +409,18 @@ WISHES = station.WishesView(
     may_edit=True,
     now=HERE,
 )
+PROBE = station.ProbeView(
+    identity="EURRE-1",
+    kind="Emu AC22 1.4.2",
+    connected=True,
+    state="running",
+    step="car",
+    found=(("features", "Core, SmartCharging"), ("triggers", "yes"), ("clock", "no")),
+    known=(("obeys_low", "no"), ("meter", "went_back"), ("odd", "word")),
+    learnt_at=at("09:10"),
+    learnt_from="EURRE-2",
+    now=HERE,
+)
 BOTH = Viewer(name="Sacha Nguyen", email="sacha@example.org", manages=True, drives=True)
 
 PAGES = {
@@ -436,6 +448,13 @@ PAGES = {
         MANAGER,
         "/desired-settings",
         replace(WISHES, wishes=(), drifting=(), may_edit=False),
+    ),
+    "probe": ("probe.html", MANAGER, "/charging-stations/EURRE-1/probe", PROBE),
+    "probe-none": (
+        "probe.html",
+        MANAGER,
+        "/charging-stations/EURRE-1/probe",
+        replace(PROBE, state="none", step="", found=(), known=(), learnt_at=None, connected=False),
     ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
     "login": (

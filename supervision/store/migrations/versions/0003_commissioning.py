@@ -1,4 +1,4 @@
-"""Stations that knocked and are not registered; local lists and wished settings of those that are."""
+"""Unknown stations, local lists, wished settings, held boots, probes and what they found."""
 
 from __future__ import annotations
 
@@ -110,3 +110,40 @@ def upgrade() -> None:
         op.f("ix_station_configurations_organisation_id"), "station_configurations", ["organisation_id"]
     )
     op.create_index(op.f("ix_station_configurations_due_at"), "station_configurations", ["due_at"])
+    op.create_table(
+        "probes",
+        sa.Column("charging_station", sa.String(), nullable=False),
+        sa.Column("organisation_id", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
+        sa.Column("command_id", sa.String(), nullable=True),
+        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("by_person_id", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["charging_station"], ["charging_stations.identity"], name=op.f("fk_probes_charging_station")
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_probes_organisation_id")
+        ),
+        sa.PrimaryKeyConstraint("charging_station", name=op.f("pk_probes")),
+    )
+    op.create_index(op.f("ix_probes_organisation_id"), "probes", ["organisation_id"])
+    op.create_table(
+        "quirk_profiles",
+        sa.Column("organisation_id", sa.String(), nullable=False),
+        sa.Column("vendor", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("firmware", sa.String(), nullable=False),
+        sa.Column("charging_station", sa.String(), nullable=False),
+        sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("learnt_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"], ["organisations.id"], name=op.f("fk_quirk_profiles_organisation_id")
+        ),
+        sa.PrimaryKeyConstraint(
+            "organisation_id", "vendor", "model", "firmware", name=op.f("pk_quirk_profiles")
+        ),
+    )
