@@ -70,7 +70,7 @@ class ConfigurationService:
 
     async def _handle(self, delivery: Delivery) -> None:
         event = delivery.event
-        if isinstance(event, ChargingStationBooted):
+        if isinstance(event, ChargingStationBooted) and await self.wishes(event.organisation_id):
             await self.request(event.organisation_id, event.charging_station)
 
     # --- wishes ---------------------------------------------------------------------------------------------

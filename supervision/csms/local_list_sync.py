@@ -69,9 +69,10 @@ class LocalListService:
         return Consumer("local-lists", wanted, self._handle)
 
     async def sweep(self) -> None:
-        """Look after every connected station."""
-        for connection in self._registry:
-            await self.advance(connection.station.organisation_id, connection.station.identity)
+        """Look after every connected station whose list is not as wanted."""
+        for organisation_id in {connection.station.organisation_id for connection in self._registry}:
+            for identity in await self._needy(organisation_id):
+                await self.advance(organisation_id, identity)
 
     async def advance(self, organisation_id: str, identity: str) -> None:
         """Take in what came back, send what is next; does nothing while a message is on its way."""
@@ -95,10 +96,28 @@ class LocalListService:
     async def _concerned(self, event: Event) -> list[str]:
         if isinstance(event, ChargingStationEvent):
             return [event.charging_station]
+        return await self._needy(event.organisation_id)
+
+    async def _needy(self, organisation_id: str) -> list[str]:
+        """Connected stations of an organisation with something to do, found without asking for each."""
+        here = [one for one in self._registry if one.station.organisation_id == organisation_id]
+        now, table = self._clock.now(), local_lists
+        async with self._db.read(organisation_id) as reader:
+            rows = await reader.all(select(table).where(table.c.organisation_id == organisation_id))
+            places = {connection.station.station_id for connection in here}
+            wanted = {
+                place: await wanted_entries(reader, organisation_id, place, now) for place in sorted(places)
+            }
+        by_identity = {row["charging_station"]: row for row in rows}
         return [
             connection.station.identity
-            for connection in self._registry
-            if connection.station.organisation_id == event.organisation_id
+            for connection in here
+            if _has_work(
+                by_identity.get(connection.station.identity),
+                connection.version.number,
+                wanted[connection.station.station_id],
+                now,
+            )
         ]
 
     async def _note(self, event: ChargingStationEvent, *, booted: bool) -> None:
@@ -175,12 +194,7 @@ class LocalListService:
         version, identity = station["ocpp"], row["charging_station"]
         async with self._db.read(organisation_id) as reader:
             wanted = await wanted_entries(reader, organisation_id, station["station_id"], self._clock.now())
-        entries = [
-            entry
-            for entry in wanted
-            if local_list.fits(version, entry) and entry.token.casefold() not in row["excluded"]
-        ]
-        step = local_list.next_step(known, entries, self._clock.now())
+        step = local_list.next_step(known, _fitting(row, version, wanted), self._clock.now())
         state, command_id, sent = _resting_state(step), None, None
         if state is None:
             state = ListState.WAITING if known.held is None else ListState.SENDING
@@ -229,6 +243,24 @@ class LocalListService:
             organisation_id, identity, action, payload, expires_s=PATIENCE_S, origin=ORIGIN
         )
         return None if isinstance(result, Refused) else result.id
+
+
+def _fitting(row: Row, version: Any, wanted: Sequence[Entry]) -> list[Entry]:
+    """The entries that can stand on the list of this very station."""
+    return [
+        entry
+        for entry in wanted
+        if local_list.fits(version, entry) and entry.token.casefold() not in row["excluded"]
+    ]
+
+
+def _has_work(row: Row | None, version: Any, wanted: Sequence[Entry], now: datetime) -> bool:
+    """Tell whether anything is on its way, to be sent, or no longer as it is shown."""
+    if row is None or row["command_id"] is not None:
+        return True
+    step = local_list.next_step(known_from(row["known"]), _fitting(row, version, wanted), now)
+    state = _resting_state(step)
+    return state is None or state.value != row["state"]
 
 
 def _resting_state(step: Step) -> ListState | None:

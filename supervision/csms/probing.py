@@ -63,11 +63,15 @@ class ProbeService:
         event = delivery.event
         if not isinstance(event, ChargingStationBooted):
             return
+        async with self._db.read(event.organisation_id) as reader:
+            station = await _station(reader, event.organisation_id, event.charging_station)
+            profile = station and await _profile(reader, event.organisation_id, _kind_of(station))
+        if not profile:
+            return
 
         async def unit(tx: Tx) -> None:
             station = await _station(tx, event.organisation_id, event.charging_station)
-            profile = station and await _profile(tx, event.organisation_id, _kind_of(station))
-            if station and profile:
+            if station is not None:
                 await _teach(tx, event.organisation_id, station, probe.lesson(profile["findings"]))
 
         await self._db.write(event.organisation_id, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -223,3 +224,28 @@ async def test_commands_of_the_keeper_are_told_from_an_operators(
     async with sqlite_db.read(TESTS) as reader:
         kept = await reader.all(select(commands.c.action, commands.c.origin).order_by(commands.c.created_at))
     assert {row["origin"] for row in kept} == {"local_list"}
+
+
+async def test_badge_that_expires_is_taken_off_by_the_sweep(sqlite_db: Database, clock: FixedClock) -> None:
+    await write_stations(sqlite_db)
+    until_noon = NOW + timedelta(hours=4)
+    await sqlite_db.write(TESTS, lambda tx: factories.id_token(tx, token="GUEST", expires_at=until_noon))
+    point = ListStation(V16)
+    async with central_system(sqlite_db, clock) as server:
+        keeper = list_keeper(server, sqlite_db, clock)
+
+        async def version(number: int) -> bool:
+            row = await state(sqlite_db)
+            return (row["state"], row["version"]) == ("in_sync", number)
+
+        async with server.station(respond=point.respond):
+            await deliver_until(sqlite_db, clock, keeper.consumer(), lambda: version(1))
+            await keeper.sweep()
+            clock.advance(seconds=4 * 3600)
+            await keeper.sweep()
+            await deliver_until(sqlite_db, clock, keeper.consumer(), lambda: version(2))
+    assert point.tokens() == [[STAFF_BADGE, "GUEST"], ["-GUEST"]]
+    assert point.sent[0]["localAuthorizationList"][1]["idTagInfo"] == {
+        "status": "Accepted",
+        "expiryDate": "2026-11-21T12:00:00Z",
+    }
