@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from typing import Any
 
 import pytest
 import websockets
 from sqlalchemy import select
+from starlette.applications import Starlette
 
+from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.adoption import MOST_ROWS, Adopted, AdoptionService
 from supervision.csms.directory import DirectoryService, NewEvse
@@ -26,6 +30,7 @@ from tests.integration.ocpp_client import (
     central_system,
     dial,
     refused_with,
+    until,
     write_stations,
 )
 from tests.serving import World
@@ -205,3 +210,21 @@ async def test_impossible_adoption_is_refused(world: World, form: dict[str, str]
     )
     assert page.status in {404, 422}
     assert (await world.api("manager").get("/charging-stations/NEW-9"))[0] == 404
+
+
+async def test_stranger_on_the_web_port_is_noted_alike(sqlite_db: Database, clock: FixedClock) -> None:
+    await write_stations(sqlite_db)
+    adoption = adoption_of(sqlite_db, clock)
+    async with central_system(sqlite_db, clock, adoption=adoption) as beside:
+        web = web_server(Starlette(routes=[beside.central.route()]))
+        bound = socket.create_server(("127.0.0.1", 0))
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(web.serve(sockets=[bound]))
+            await until(lambda: web.started)
+            server = Server(beside.central, f"ws://127.0.0.1:{bound.getsockname()[1]}/ocpp")
+            assert (await knock(server, "NEW-1"))[0] == 401
+            web.should_exit = True
+            await serving
+    assert await adoption.write_due() == 1
+    (row,) = await stored(sqlite_db)
+    assert (row["identity"], row["offered"], row["sent_password"]) == ("NEW-1", [V201, V16], True)
