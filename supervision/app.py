@@ -40,16 +40,20 @@ from supervision.booking.service import BookingService
 from supervision.chance import new_id
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.adoption import AdoptionService
 from supervision.csms.authority import CertificateAuthority
 from supervision.csms.batches import BatchService
 from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
+from supervision.csms.configuration import ConfigurationService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
 from supervision.csms.local_authority import LocalAuthority
+from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
 from supervision.csms.security import SecurityService, TlsOffer
 from supervision.csms.service import CentralService
@@ -189,6 +193,7 @@ def build_services(
     commands = CommandService(db=db, clock=clock, registry=registry)
     files = FileService(db, clock, settings.data_dir / "files")
     certificates = CertificateService(db=db, clock=clock, commands=commands, authority=authority)
+    directory = DirectoryService(db=db, registry=registry)
     return Services(
         settings=settings,
         clock=clock,
@@ -200,7 +205,6 @@ def build_services(
         registry=registry,
         commands=commands,
         batches=BatchService(db=db, clock=clock, commands=commands),
-        directory=DirectoryService(db=db, registry=registry),
         journal=JournalService(db),
         devices=DeviceService(db, clock),
         files=files,
@@ -215,6 +219,11 @@ def build_services(
         security=SecurityService(
             db=db, clock=clock, commands=commands, certificates=certificates, tls=tls_offer(settings)
         ),
+        directory=directory,
+        adoption=AdoptionService(db=db, clock=clock, directory=directory),
+        local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
+        configuration=ConfigurationService(db=db, clock=clock, commands=commands, registry=registry),
+        probes=ProbeService(db=db, clock=clock, commands=commands, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -251,6 +260,9 @@ def consumers(services: Services) -> list[Consumer]:
         services.devices.consumer(),
         services.certificates.consumer(),
         services.charging.consumer(),
+        services.local_lists.consumer(),
+        services.configuration.consumer(),
+        services.probes.consumer(),
         services.billing.consumer(),
         services.notify.consumer(),
         services.alerts.consumer(),
@@ -272,6 +284,10 @@ def steps(services: Services) -> list[Step]:
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
+        Step("configuration", 5, services.configuration.serve_due),
+        Step("probes", 2, services.probes.run_due),
+        Step("local-lists", 600, services.local_lists.sweep),
+        Step("strangers", 5, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),
         Step("retention", 3600, lambda: forget_old_messages(services)),
     ]
@@ -354,6 +370,7 @@ class _Process:
                 authority=services.certificates.authority,
                 organisation=services.settings.station_organisation,
             ),
+            adoption=services.adoption,
             trusted_proxy=services.settings.trusted_proxy,
         )
         self._scheduler = Scheduler([*steps(services), *extras.steps], services.clock, speed=speed)

@@ -30,6 +30,7 @@ from websockets.typing import Subprotocol
 
 from supervision.csms import metrics
 from supervision.csms.admission import PLAIN, Channel, Denial
+from supervision.csms.adoption import AdoptionService
 from supervision.csms.frame import MAX_FRAME_BYTES, Version
 from supervision.csms.link import Link, LinkClosedError, Peer
 from supervision.csms.registry import Connection
@@ -212,9 +213,11 @@ class CentralSystem:
         burst: int = 500,
         unknown_is_404: bool = False,
         trusted_proxy: str = "",
+        adoption: AdoptionService | None = None,
     ) -> None:
         self.service = service
         self._trusted_proxy = trusted_proxy
+        self._adoption = adoption
         self.registry = service.registry
         self._settle_s = settle_s
         self._rate_per_s = rate_per_s
@@ -353,6 +356,7 @@ class CentralSystem:
             )
         except Refusal as refusal:
             self._note_refusal(refusal, request.path, _address(socket))
+            self._note_stranger(refusal, request.path, _address(socket), _offered(request), authorization)
             response = socket.respond(refusal.status, f"{refusal.status.phrase}\n")
             if refusal.status is HTTPStatus.UNAUTHORIZED:
                 response.headers["WWW-Authenticate"] = REALM
@@ -378,6 +382,19 @@ class CentralSystem:
         if logged <= REFUSALS_LOGGED:
             path = target.partition("?")[0][:80]
             log.warning("ocpp.handshake_refused", reason=refusal.reason, path=path, address=address)
+
+    def _note_stranger(
+        self,
+        refusal: Refusal,
+        target: str,
+        address: str,
+        offered: Sequence[str],
+        authorization: str | None,
+    ) -> None:
+        """Let whoever adopts unknown stations know of this one; not of the password it may have sent."""
+        identity = identity_in(target)
+        if self._adoption is not None and refusal.reason == "credentials" and identity is not None:
+            self._adoption.note(identity, address, offered, sent_password=authorization is not None)
 
     async def _handle(self, socket: ServerConnection) -> None:
         station = self._admitted.pop(socket)
@@ -409,6 +426,13 @@ class CentralSystem:
             )
         except Refusal as refusal:
             self._note_refusal(refusal, target, address)
+            self._note_stranger(
+                refusal,
+                target,
+                address,
+                websocket.scope.get("subprotocols", []),
+                websocket.headers.get("authorization"),
+            )
             headers = {"WWW-Authenticate": REALM} if refusal.status is HTTPStatus.UNAUTHORIZED else None
             answer = PlainTextResponse(f"{refusal.status.phrase}\n", refusal.status, headers)
             await websocket.send_denial_response(answer)
@@ -500,6 +524,11 @@ class CentralSystem:
 
 def _offers(request: Request) -> bool:
     return "Sec-WebSocket-Protocol" in request.headers
+
+
+def _offered(request: Request) -> list[str]:
+    lines = request.headers.get_all("Sec-WebSocket-Protocol")
+    return [name.strip() for line in lines for name in line.split(",")]
 
 
 def _select_subprotocol(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

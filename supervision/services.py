@@ -11,14 +11,18 @@ from supervision.billing.service import BillingService
 from supervision.booking.service import BookingService
 from supervision.charging.service import ChargingService
 from supervision.clock import Clock
+from supervision.csms.adoption import AdoptionService
 from supervision.csms.batches import BatchService
 from supervision.csms.certificates import CertificateService
 from supervision.csms.commands import CommandService
+from supervision.csms.configuration import ConfigurationService
 from supervision.csms.devices.campaigns import CampaignService
 from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
+from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
 from supervision.csms.security import SecurityService
 from supervision.notify.alerts import AlertService
@@ -48,6 +52,10 @@ class Services:
     campaigns: CampaignService
     certificates: CertificateService
     security: SecurityService
+    adoption: AdoptionService
+    local_lists: LocalListService
+    configuration: ConfigurationService
+    probes: ProbeService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -60,6 +60,7 @@ ROLES: Mapping[str, tuple[str, Scope]] = {
     "narrowed": ("m1", Scope.DRIVER),
     "rival": ("r-m1", Scope.ADMIN),
     "rival driver": ("r-d1", Scope.DRIVER),
+    "operator": ("op1", Scope.ADMIN),  # administers both organisations: the whole installation
 }
 
 
@@ -275,6 +276,30 @@ def _command(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
 
 
 async def _credentials(tx: Tx) -> None:
+    both = tuple({"role": "fleet_manager", "organisation_id": name} for name in ("org", "r-org"))
+    await factories.person(tx, id="op1", name="Operator", roles=both)
+    await tx.execute(
+        insert(schema.desired_settings).values(
+            organisation_id="org",
+            ocpp="1.6",
+            name="MeterValueSampleInterval",
+            value="60",
+            reason="",
+            changed_at=NOW,
+        )
+    )
+    for n in (7, 8, 9):
+        await tx.execute(
+            insert(schema.unknown_stations).values(
+                identity=f"NEW-{n}",
+                address=f"198.51.100.{n}",
+                first_seen_at=NOW - timedelta(hours=1),
+                last_seen_at=NOW,
+                attempts=12,
+                offered=["ocpp1.6"],
+                sent_password=True,
+            )
+        )
     tokens = schema.api_tokens
     for role, (person, scope) in ROLES.items():
         row = {"person_id": person, "scope": scope, "created_at": NOW}

@@ -44,6 +44,11 @@ def may_administer(identity: Identity, organisation_id: str) -> bool:
     return identity.scope in (None, Scope.ADMIN, Scope.MANAGER) and may_manage(identity, organisation_id)
 
 
+def administered(identity: Identity) -> list[str]:
+    """Organisations whose charging stations and id tokens the person may register."""
+    return [name for name in organisations_of(identity.person) if may_administer(identity, name)]
+
+
 def may_see_money(identity: Identity, organisation_id: str) -> bool:
     """Read everyone's invoices and payments."""
     return identity.scope is not Scope.DRIVER and has_role(

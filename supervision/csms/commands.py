@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import command_store, metrics, parts, rotation
+from supervision.csms import command_store, holding, metrics, parts, rotation
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.command_policy import end_of, next_try, policy_of, priority_of
 from supervision.csms.command_store import (
@@ -389,7 +389,7 @@ class CommandService:
             tries_allowed=tries_allowed,
             origin=origin,
             by_person_id=by_person_id,
-            refusal=check(version, action, payload),
+            refusal=check(version, action, payload) or _held_back(connection, action),
             items=parts.limit_of(action, row["capabilities"] or {}),
             key=key,
         )
@@ -574,6 +574,13 @@ def check(version: Version | None, action: str, payload: Mapping[str, Any]) -> d
         "description": found[0].text,
         "details": {"violations": [violation.text for violation in itertools.islice(found, 20)]},
     }
+
+
+def _held_back(connection: Connection | None, action: str) -> dict[str, Any] | None:
+    """A station whose boot was not accepted is asked for no charge, a rejected one for nothing."""
+    if connection is None or holding.may_be_asked(connection.held, action):
+        return None
+    return {"code": "boot_not_accepted", "description": "the station's boot is not accepted yet"}
 
 
 def understood(version: Version, action: str, response: dict[str, Any]) -> Mapping[str, Any]:

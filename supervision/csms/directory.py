@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.csms import command_store, credentials
+from supervision.csms.holding import BootPolicy
 from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
+from supervision.kernel.events import IdTokensChanged
 from supervision.kernel.timespan import format_instant
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
@@ -28,6 +30,7 @@ from supervision.store.schema import (
     commands,
     evses,
     id_tokens,
+    local_lists,
     stations,
 )
 
@@ -132,6 +135,23 @@ class DirectoryService:
             return Refused("conflict", {"charging_station": identity})
         return refused or await self.station(organisation_id, identity) or Refused("unknown_charging_station")
 
+    async def set_boot_policy(
+        self, organisation_id: str, identity: str, policy: BootPolicy
+    ) -> Document | Refused:
+        """Choose how the next boots of a station are answered."""
+        table = charging_stations
+
+        async def unit(tx: Tx) -> int:
+            return await tx.execute(
+                update(table)
+                .where(table.c.organisation_id == organisation_id, table.c.identity == identity)
+                .values(boot_policy=None if policy is BootPolicy.ACCEPT else policy.value)
+            )
+
+        if not await self._db.write(organisation_id, unit):
+            return Refused("unknown_charging_station", {"charging_station": identity})
+        return await self.station(organisation_id, identity) or Refused("unknown_charging_station")
+
     async def _documents(
         self, reader: Reader, organisation_id: str, rows: Sequence[Mapping[str, Any]]
     ) -> list[Document]:
@@ -144,11 +164,15 @@ class DirectoryService:
             .order_by(evses.c.charging_station, evses.c.evse_id)
         )
         charging = await _open_by_evse(reader, organisation_id, identities)
+        lists = await _local_lists(reader, organisation_id, identities)
         by_identity: dict[str, list[Document]] = defaultdict(list)
         for place in places:
             key = (place["charging_station"], place["evse_id"])
             by_identity[key[0]].append(_evse_document(place, charging.get(key)))
-        return [self._document(row, by_identity[row["identity"]]) for row in rows]
+        return [
+            self._document(row, by_identity[row["identity"]]) | {"local_list": lists.get(row["identity"])}
+            for row in rows
+        ]
 
     def _document(self, row: Mapping[str, Any], evse_documents: list[Document]) -> Document:
         return {
@@ -158,10 +182,12 @@ class DirectoryService:
             "connected": self._registry.connected(row["identity"]),
             "ocpp": row["ocpp"],
             "boot": row["boot"],
-            "booted_at": _text(row["booted_at"]),
-            "seen_at": _text(row["seen_at"]),
-            "connected_at": _text(row["connected_at"]),
-            "disconnected_at": _text(row["disconnected_at"]),
+            "booted_at": instant_text(row["booted_at"]),
+            "seen_at": instant_text(row["seen_at"]),
+            "connected_at": instant_text(row["connected_at"]),
+            "disconnected_at": instant_text(row["disconnected_at"]),
+            "boot_policy": row["boot_policy"] or BootPolicy.ACCEPT.value,
+            "registration": row["registration"],
             "clock_offset_s": None if row["clock_offset_ms"] is None else row["clock_offset_ms"] / 1000,
             "violations": row["violations"],
             "evses": evse_documents,
@@ -268,6 +294,7 @@ class DirectoryService:
             if known is not None:
                 return Refused("conflict", {"token": token})
             await tx.execute(insert(table).values(**values))
+            tx.emit(IdTokensChanged(organisation_id=organisation_id))
             return None
 
         return await self._db.write(organisation_id, unit) or _token_document(values)
@@ -299,6 +326,27 @@ async def _open_by_evse(
     return {(row["charging_station"], row["evse_id"]): row["id"] for row in rows}
 
 
+async def _local_lists(
+    reader: Reader, organisation_id: str, identities: Sequence[str]
+) -> dict[str, Document]:
+    """How far the local authorisation list of each station is; nothing of one that was never spoken to."""
+    table = local_lists
+    rows = await reader.all(
+        select(
+            table.c.charging_station, table.c.state, table.c.version, table.c.entries, table.c.changed_at
+        ).where(table.c.organisation_id == organisation_id, table.c.charging_station.in_(identities))
+    )
+    return {
+        row["charging_station"]: {
+            "state": row["state"],
+            "version": row["version"],
+            "entries": row["entries"],
+            "changed_at": instant_text(row["changed_at"]),
+        }
+        for row in rows
+    }
+
+
 def _evse_document(row: Mapping[str, Any], charging_transaction_id: int | None) -> Document:
     return {
         "id": row["evse_id"],
@@ -307,10 +355,10 @@ def _evse_document(row: Mapping[str, Any], charging_transaction_id: int | None) 
         "max_a": row["max_a"],
         "min_a": row["min_a"],
         "status": row["status"],
-        "status_at": _text(row["status_at"]),
+        "status_at": instant_text(row["status_at"]),
         "error_code": row["error_code"],
         "power_w": row["power_w"],
-        "power_at": _text(row["power_at"]),
+        "power_at": instant_text(row["power_at"]),
         "current_a": row["current_a"],
         "soc_percent": row["soc_percent"],
         "charging_transaction": charging_transaction_id,
@@ -328,8 +376,8 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
         "person": row["person_id"],
         "booking": row["booking_id"],
         "vehicle": row["vehicle_id"],
-        "started_at": _text(row["started_at"]),
-        "stopped_at": _text(row["stopped_at"]),
+        "started_at": instant_text(row["started_at"]),
+        "stopped_at": instant_text(row["stopped_at"]),
         "meter_start_wh": row["meter_start_wh"],
         "meter_stop_wh": row["meter_stop_wh"],
         "meter_last_wh": row["meter_last_wh"],
@@ -348,7 +396,7 @@ def _token_document(row: Mapping[str, Any]) -> Document:
         "status": row["status"],
         "person": row["person_id"],
         "parent": row["parent"],
-        "expires_at": _text(row["expires_at"]),
+        "expires_at": instant_text(row["expires_at"]),
     }
 
 
@@ -364,7 +412,8 @@ def _evse_row(organisation_id: str, identity: str, new: NewEvse) -> dict[str, An
     }
 
 
-def _text(instant: datetime | None) -> str | None:
+def instant_text(instant: datetime | None) -> str | None:
+    """Write an instant as documents hold it."""
     return None if instant is None else format_instant(instant)
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 MASK = "***"
-_SECRET_NAMES = frozenset({"authorizationkey", "basicauthpassword"})
+SECRET_NAMES = frozenset({"authorizationkey", "basicauthpassword"})
 _SECRET_FIELDS = frozenset({"password", "apnpassword", "basicauthpassword"})
 _VALUE_FIELDS = ("value", "attributeValue")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s\"]*:)[^@\s\"]+@")
@@ -60,4 +60,4 @@ def _names_secret(value: dict[str, Any]) -> bool:
     """Tell whether an object sets a secret: 1.6 {key, value}, 2.0.1 {variable: {name}, ...}."""
     variable = value.get("variable")
     name = value.get("key") or (variable.get("name") if isinstance(variable, dict) else None)
-    return isinstance(name, str) and name.casefold() in _SECRET_NAMES
+    return isinstance(name, str) and name.casefold() in SECRET_NAMES

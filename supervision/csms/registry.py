@@ -9,6 +9,7 @@ from datetime import datetime
 
 from supervision.csms import metrics
 from supervision.csms.frame import Version
+from supervision.csms.holding import Registration
 from supervision.csms.link import Link
 from supervision.csms.model import ConnectorStatus
 from supervision.csms.outbound import Outbound
@@ -35,6 +36,8 @@ class Connection:
     clock_offset_ms: int | None = None
     known: bool = False  # it booted in an earlier connection
     booted: bool = False
+    held: Registration | None = None  # its boot was not accepted: Pending or Rejected
+    expected: Counter[str] = field(default_factory=Counter)  # what we asked a held station to send
     unsolicited: int = 0
     log_lines: int = 0
 

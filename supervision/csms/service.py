@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from supervision.clock import Clock
-from supervision.csms import admission, handlers, metrics, proving
+from supervision.csms import admission, handlers, holding, metrics, proving
 from supervision.csms.admission import PLAIN, Channel, Denial
 from supervision.csms.authorising import IdTokenAuthoriser
 from supervision.csms.authority import CertificateAuthority
@@ -34,6 +34,7 @@ from supervision.csms.frame import (
     write_result,
 )
 from supervision.csms.handlers import Handler, Incoming, Services
+from supervision.csms.holding import Registration
 from supervision.csms.link import Link
 from supervision.csms.model import ConnectorStatus
 from supervision.csms.outbound import Outbound, QueuedCall
@@ -150,12 +151,13 @@ class CentralService:
         station = connection.station
         table = charging_stations
         row = await tx.first(
-            select(table.c.booted_at, table.c.violations).where(
+            select(table.c.booted_at, table.c.violations, table.c.registration).where(
                 table.c.organisation_id == station.organisation_id, table.c.identity == station.identity
             )
         )
         if row is not None:
-            connection.known = row["booted_at"] is not None
+            connection.held = _held(row["registration"])
+            connection.known = row["booted_at"] is not None and connection.held is None
             connection.violations = Counter(row["violations"] or {})
         for evse in await evse_rows(tx, station):
             number = evse["evse_id"]
@@ -224,6 +226,9 @@ class CentralService:
         handler = handlers.find(connection.version, call.action)
         if handler is None:
             return await self._refuse(connection, call.message_id, text, *_no_such(connection, call.action))
+        if connection.held is not None and not _is_heard(connection, call.action):
+            reason = f"the boot is {connection.held.value}"
+            return await self._refuse(connection, call.message_id, text, ErrorCode.SECURITY, reason)
         checked = read_leniently(connection.version, call.action, call.payload, answer=False)
         self._count_violations(connection, call.action, checked)
         carries = call.action in CARRIES_TRANSACTION[connection.version]
@@ -351,6 +356,9 @@ class CentralService:
         text = await self.commands.sending(connection, call, self._hot)
         if text is None:
             return False
+        if connection.held is not None:
+            expected, count = holding.expected_after(call.action, call.payload, len(connection.max_power_w))
+            connection.expected[expected] += count
         metrics.frames("out", connection.version.number).inc()
         await connection.link.send(text)
         return True
@@ -378,6 +386,20 @@ class CentralService:
     @staticmethod
     def _keys(connection: Connection, **keys: object) -> dict[str, object]:
         return {"charging_station": connection.station.identity, "ocpp": connection.version.number, **keys}
+
+
+def _held(registration: str | None) -> Registration | None:
+    return None if registration in (None, Registration.ACCEPTED.value) else Registration(registration)
+
+
+def _is_heard(connection: Connection, action: str) -> bool:
+    """Of a held 2.0.1 station: boots, charging transactions, and what we asked for (B02.FR.09, B03.FR.07)."""
+    if connection.version is Version.V16 or action in holding.ALWAYS_HEARD:
+        return True
+    if connection.expected[action] == 0:
+        return False
+    connection.expected[action] -= 1
+    return True
 
 
 def _no_such(connection: Connection, action: str) -> tuple[ErrorCode, str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from supervision.csms import wire
+from supervision.csms.holding import Registration
 from supervision.csms.model import (
     RANK_OF_STOP,
     Boot,
@@ -128,9 +129,11 @@ def meter_values(payload: Payload) -> MeterReport:
     )
 
 
-def boot_answer(now: datetime, interval_s: int) -> dict[str, Any]:
+def boot_answer(
+    now: datetime, interval_s: int, registration: Registration = Registration.ACCEPTED
+) -> dict[str, Any]:
     """Write BootNotificationResponse."""
-    return {"currentTime": format_instant(now), "interval": interval_s, "status": "Accepted"}
+    return {"currentTime": format_instant(now), "interval": interval_s, "status": registration.value}
 
 
 def id_token_info(decision: IdTokenDecision) -> dict[str, Any]:

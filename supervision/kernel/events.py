@@ -180,6 +180,11 @@ class CertificateRefused(CertificateEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdTokensChanged(Event):
+    """Badges were added or changed: the lists that stations keep follow."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingLimitDiffers(ChargingStationEvent):
     """Measured power says that the station does not follow its profile, or no longer does."""
 

@@ -257,6 +257,9 @@ charging_stations = Table(
     Column("ocpp", String),  # "1.6" | "2.0.1", as last negotiated
     Column("boot", JSON),  # vendor, model, serial, firmware, reason; None before the first boot
     Column("booted_at", Instant),
+    Column("boot_policy", String),  # csms.holding.BootPolicy; None: accept
+    Column("registration", String),  # csms.holding.Registration of the last boot; None before the first
+    Column("held_at", Instant),  # since when a boot is answered Pending
     Column("seen_at", Instant),
     Column("connected_at", Instant),
     Column("disconnected_at", Instant),
@@ -314,6 +317,19 @@ evses = Table(
     Index(None, "organisation_id"),
 )
 
+unknown_stations = Table(  # refused handshakes of identities nobody has registered: of no organisation
+    "unknown_stations",
+    metadata,
+    Column("identity", String, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("offered", JSON, nullable=False),  # sub-protocols of the newest attempt
+    Column("sent_password", Boolean, nullable=False),  # whether it sent one; never which
+    Index(None, "last_seen_at"),
+)
+
 frames = Table(
     "frames",
     metadata,
@@ -343,6 +359,84 @@ id_tokens = Table(
     Column("expires_at", Instant),
     UniqueConstraint("organisation_id", "token_key"),
     sqlite_autoincrement=True,
+)
+
+local_lists = Table(  # what is known of the local authorisation list of a station (csms.local_list)
+    "local_lists",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("state", String, nullable=False),  # csms.local_list.ListState
+    Column("known", JSON, nullable=False),  # csms.local_list.Known
+    Column("excluded", JSON, nullable=False),  # badges that must not stand on it, lower case
+    Column("command_id", String),  # what is on its way; None: nothing
+    Column("sent", JSON),  # what it will have changed once it is accepted
+    Column("entries", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "organisation_id"),
+)
+
+desired_settings = Table(  # csms.desired.Wish; None in a scope column: any
+    "desired_settings",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("ocpp", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", Text),  # None: leave it as it is
+    Column("reason", Text, nullable=False),
+    Column("vendor", String),
+    Column("model", String),
+    Column("firmware", String),  # a prefix
+    Column("charging_station", String, ForeignKey("charging_stations.identity")),
+    Column("by_person_id", String),
+    Column("changed_at", Instant, nullable=False),
+    Index(None, "organisation_id", "ocpp", "name"),
+    sqlite_autoincrement=True,
+)
+
+station_configurations = Table(  # what was found at the last look, and when to look again
+    "station_configurations",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("state", String, nullable=False),  # csms.desired.ConfigurationState
+    Column("items", JSON, nullable=False),  # [csms.desired.Item]
+    Column("checked_at", Instant),
+    Column("due_at", Instant, nullable=False),
+    Column("writes", Boolean, nullable=False),  # whether what differs is to be written then
+    Column("failures", Integer, nullable=False),
+    Index(None, "organisation_id"),
+    Index(None, "due_at"),
+)
+
+probes = Table(  # getting to know a charger: one at a time (csms.probe.Progress)
+    "probes",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("step", String, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("asked", Boolean, nullable=False),  # whether the step's command was sent
+    Column("command_id", String),
+    Column("findings", JSON, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("by_person_id", String),
+    Index(None, "organisation_id"),
+)
+
+quirk_profiles = Table(  # what probes have found, for a maker's model with its firmware
+    "quirk_profiles",
+    metadata,
+    Column("organisation_id", String, ForeignKey("organisations.id"), primary_key=True),
+    Column("vendor", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("firmware", String, primary_key=True),
+    Column("charging_station", String, nullable=False),  # the one that was probed
+    Column("findings", JSON, nullable=False),
+    Column("learnt_at", Instant, nullable=False),
 )
 
 authorisation_attempts = Table(

@@ -101,8 +101,9 @@ class Server:
         *,
         secret: str = SECRET,
         respond: Responder = accept,
-        boot: bool = True,
+        boot: bool | None = True,
     ) -> AsyncIterator[ChargePoint]:
+        """Dial and boot; with False only send a Heartbeat, with None send nothing yet."""
         async with connect(
             f"{self.url}/{identity}",
             subprotocols=[websockets.Subprotocol(protocol)],
@@ -114,7 +115,7 @@ class Server:
                 reader = tasks.create_task(point.read())
                 if boot:
                     await point.answer("BootNotification", boot_payload(protocol))
-                else:  # an answer proves that the server has taken up the socket
+                elif boot is not None:  # an answer proves that the server has taken up the socket
                     await point.answer("Heartbeat", {})
                 yield point
                 reader.cancel()

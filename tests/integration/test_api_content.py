@@ -69,6 +69,9 @@ async def test_a_charging_station_is_registered_and_read_back(world: World) -> N
             "security_profile": 1,
             **NEVER_SEEN,
             "violations": made["violations"],
+            "local_list": None,
+            "boot_policy": "accept",
+            "registration": None,
             "evses": [
                 {"id": 1, "kind": "ac22", "phases": [1, 2, 3], "max_a": 32.0, **evse},
                 {"id": 2, "kind": "ac7", "phases": [2], "max_a": 16.0, **evse},
@@ -281,6 +284,7 @@ LISTS = {
     "/command-batches": ("manager", "id", ["batch1", "batch3", "batch2"]),
     "/charging-stations/CP17/notices": ("manager", "name", ["Event3", "Event2", "Event1"]),
     "/charging-stations/CP17/errands": ("manager", "id", [3, 2, 1]),
+    "/unknown-charging-stations": ("operator", "identity", ["NEW-7", "NEW-8", "NEW-9"]),
     "/charging-transactions": ("manager", "ocpp_transaction_id", ["1", "2", "3"]),
     "/id-tokens": ("manager", "token", ["a1", "B2", "c3"]),
     "/vehicles": ("driver", "id", ["car-1", "car-2", "car-3"]),

@@ -51,6 +51,8 @@ def device(what: str, body: dict[str, Any] | None = None) -> Case:
 
 
 POINT = {"identity": "NEW-1", "station": "st", "evses": [{"id": 1, "kind": "ac22"}], "security_profile": 0}
+ADOPT = {"station": "st", "evses": [{"id": 1, "kind": "ac22"}]}
+SETTING = {"ocpp": "1.6", "name": "ConnectionTimeOut", "value": "90"}
 BOOK = {"vehicle": "car-2", "driver": "d1", **TIMES}
 TIMES_QUERY = "&start_at={start_at}&end_at={end_at}".format(
     **{name: text.replace("+", "%2B") for name, text in TIMES.items()}
@@ -146,6 +148,61 @@ CASES: dict[tuple[str, str], Case] = {
         unknown="/firmware/zz/campaigns",
         body={"charging_stations": ["CP17"], "organisation": "org"},
         unknown_body={"charging_stations": ["CP17"], "organisation": "zz"},
+    ),
+    ("GET", "/unknown-charging-stations"): Case("/unknown-charging-stations", {*OWN}, foreign=200),
+    ("POST", "/unknown-charging-stations/{identity}/adopt"): Case(
+        "/unknown-charging-stations/NEW-9/adopt", MANAGERS, body=ADOPT, unknown_body=ADOPT | {"station": "zz"}
+    ),
+    ("GET", "/charging-stations/{identity}/configuration"): Case(
+        "/charging-stations/CP16/configuration", STAFF, 404, unknown="/charging-stations/ZZ/configuration"
+    ),
+    ("POST", "/charging-stations/{identity}/configuration/apply"): Case(
+        "/charging-stations/CP16/configuration/apply",
+        STAFF,
+        404,
+        unknown="/charging-stations/ZZ/configuration/apply",
+    ),
+    ("POST", "/charging-stations/{identity}/boot-policy"): Case(
+        "/charging-stations/CP16/boot-policy",
+        MANAGERS,
+        404,
+        unknown="/charging-stations/ZZ/boot-policy",
+        body={"policy": "pending"},
+        also={"technician": 403},
+    ),
+    ("GET", "/charging-stations/{identity}/probe"): Case(
+        "/charging-stations/CP16/probe", STAFF, 404, unknown="/charging-stations/ZZ/probe"
+    ),
+    ("POST", "/charging-stations/{identity}/probe"): Case(
+        "/charging-stations/CP16/probe",
+        set(),  # allowed to the staff, and refused because the station is offline
+        404,
+        unknown="/charging-stations/ZZ/probe",
+        also=dict.fromkeys(STAFF, 422),
+    ),
+    ("GET", "/desired-settings"): Case("/desired-settings", {*OWN}, foreign=200),
+    ("POST", "/desired-settings"): Case(
+        "/desired-settings",
+        MANAGERS,
+        foreign=422,
+        body=SETTING | {"organisation": "org"},
+        unknown_body=SETTING | {"organisation": "zz"},
+        also={"rival driver": 403},
+    ),
+    ("POST", "/desired-settings/standard"): Case(
+        "/desired-settings/standard",
+        MANAGERS,
+        foreign=422,
+        body={"organisation": "org"},
+        unknown_body={"organisation": "zz"},
+        also={"rival driver": 403},
+    ),
+    ("POST", "/desired-settings/{id}/forget"): Case(
+        "/desired-settings/1/forget",
+        MANAGERS,
+        404,
+        unknown="/desired-settings/9/forget",
+        also={"technician": 403},
     ),
     ("GET", "/charging-transactions"): Case(
         "/charging-transactions?charging_station=CP16", {*OWN}, foreign=200

@@ -24,6 +24,10 @@ POST_PATHS = {
     "/firmware/{file}/campaigns": "/firmware/fw1/campaigns",
     "/command-batches": "/command-batches",
     "/charging-stations/{identity}/security": "/charging-stations/CP16/security",
+    "/unknown-charging-stations/{identity}/adopt": "/unknown-charging-stations/NEW-9/adopt",
+    "/charging-stations/{identity}/boot-policy": "/charging-stations/CP16/boot-policy",
+    "/desired-settings": "/desired-settings",
+    "/desired-settings/standard": "/desired-settings/standard",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{

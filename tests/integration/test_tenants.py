@@ -26,6 +26,8 @@ OWN_PAGES = {
     "/charging-stations",
     "/firmware",
     "/command-batches",
+    "/unknown-charging-stations",
+    "/desired-settings",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {
@@ -48,6 +50,8 @@ THINGS = {
     "/files/{id}": ("fw1", "zz"),
     "/command-batches/{id}": ("batch1", "zz"),
     "/command-batches/{id}/events": ("batch1", "zz"),
+    "/charging-stations/{identity}/configuration": ("CP16", "ZZ"),
+    "/charging-stations/{identity}/probe": ("CP16", "ZZ"),
 }
 # What stands on pages of organisation org and of no other; ids of the rival begin with r-.
 OURS = re.compile(r"(?<![-\w])(CP1[678]|car-[123]|AA-00\d-AA|[dm]\d secret-name|old\d|b1|Com|St)(?![-\w])")

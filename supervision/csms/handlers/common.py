@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from supervision.csms import machine, model
+from supervision.csms import holding, machine, model
 from supervision.csms.authorising import TokenRequest
+from supervision.csms.configuration import ask
 from supervision.csms.handlers.incoming import Incoming, Services
+from supervision.csms.holding import Registration
 from supervision.csms.machine import ChargingTransaction, Doubt, State
 from supervision.csms.model import (
     ConnectorStatus,
@@ -37,7 +39,13 @@ from supervision.kernel.events import (
 )
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import Tx
-from supervision.store.schema import authorisation_attempts, charging_transactions, vehicles
+from supervision.store.schema import (
+    authorisation_attempts,
+    charging_stations,
+    charging_transactions,
+    station_configurations,
+    vehicles,
+)
 
 _IDLE = frozenset(
     {
@@ -53,20 +61,58 @@ _LONGEST_OFFSET = timedelta(days=1)  # a larger difference is an old message, no
 _HINT_CHARS = 4
 
 
-async def boot(incoming: Incoming, tx: Tx, told: model.Boot) -> None:
-    """Keep what the station said about itself."""
-    connection = incoming.connection
-    await update_station(
-        tx,
-        incoming.station,
-        boot=told.facts(),
-        booted_at=incoming.now,
-        seen_at=incoming.now,
-        ocpp=connection.version.number,
+async def boot(services: Services, incoming: Incoming, tx: Tx, told: model.Boot) -> Registration:
+    """Keep what the station said about itself; return how its boot is answered."""
+    connection, station = incoming.connection, incoming.station
+    held_at, answered = await _registration(incoming, tx)
+    values: dict[str, Any] = {"boot": told.facts(), "seen_at": incoming.now, "registration": answered.value}
+    connection.expected.clear()
+    if answered is Registration.ACCEPTED:
+        connection.held = None
+        await update_station(
+            tx,
+            station,
+            **values,
+            booted_at=incoming.now,
+            held_at=None,
+            ocpp=connection.version.number,
+        )
+        tx.emit(ChargingStationBooted(**_about(incoming)))
+    else:
+        connection.held = answered
+        held_since = (held_at or incoming.now) if answered is Registration.PENDING else None
+        await update_station(tx, station, **values, held_at=held_since, ocpp=connection.version.number)
+        if answered is Registration.PENDING and held_at is None:
+            await ask(tx, services.db, station.organisation_id, station.identity, incoming.now)
+    tx.touch(station.topic)
+    connection.booted = answered is not Registration.REJECTED
+    return answered
+
+
+async def _registration(incoming: Incoming, tx: Tx) -> tuple[datetime | None, Registration]:
+    """Since when the station is held, and the answer by its operator's choice and its settings."""
+    station = incoming.station
+    ours, looked = charging_stations, station_configurations
+    row = await tx.first(
+        select(ours.c.boot_policy, ours.c.held_at).where(
+            ours.c.organisation_id == station.organisation_id, ours.c.identity == station.identity
+        )
     )
-    tx.emit(ChargingStationBooted(**_about(incoming)))
-    tx.touch(incoming.station.topic)
-    connection.booted = True
+    if row is None or row["boot_policy"] is None:
+        return None, Registration.ACCEPTED
+    found = await tx.first(
+        select(looked.c.state, looked.c.checked_at).where(
+            looked.c.organisation_id == station.organisation_id,
+            looked.c.charging_station == station.identity,
+        )
+    )
+    answered = holding.registration(
+        row["boot_policy"],
+        held_at=row["held_at"],
+        settings_state=None if found is None else found["state"],
+        looked_at=None if found is None else found["checked_at"],
+    )
+    return row["held_at"], answered
 
 
 def heartbeat(services: Services, incoming: Incoming) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.csms import credentials
 from supervision.csms.directory import NewEvse, Page
+from supervision.csms.holding import BootPolicy
 from supervision.csms.journal import Wanted
 from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
@@ -28,7 +29,7 @@ _IDENTITY = r"^[A-Za-z0-9._~-]{1,48}$"
 
 async def post_charging_station(call: Call) -> object:
     """Register a charging station."""
-    organisation_id = await _organisation_of_station(call, call.body["station"])
+    organisation_id = await organisation_of_station(call, call.body["station"])
     call.require(rules.may_administer, organisation_id)
     if len({evse["id"] for evse in call.body["evses"]}) != len(call.body["evses"]):
         raise invalid("evses", "an id appears twice")
@@ -38,7 +39,7 @@ async def post_charging_station(call: Call) -> object:
         organisation_id,
         identity=call.body["identity"],
         station_id=call.body["station"],
-        new_evses=[_new_evse(index, evse) for index, evse in enumerate(call.body["evses"])],
+        new_evses=[new_evse(index, evse) for index, evse in enumerate(call.body["evses"])],
         security_profile=profile,
         password=password,
     )
@@ -59,6 +60,15 @@ async def get_charging_station(call: Call) -> object:
     """Return one charging station with its EVSEs."""
     _, document = await found_station(call)
     return document
+
+
+async def post_boot_policy(call: Call) -> object:
+    """Choose how the next boots of a station are answered."""
+    organisation_id, station = await found_station(call)
+    call.require(rules.may_administer, organisation_id)
+    return await call.services.directory.set_boot_policy(
+        organisation_id, station["identity"], BootPolicy(call.body["policy"])
+    )
 
 
 async def list_frames(call: Call) -> object:
@@ -167,7 +177,8 @@ def _check_password(profile: int, password: str | None) -> None:
         raise invalid("password", f"{low} to {high} bytes are wanted")
 
 
-def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
+def new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
+    """Read one entry of `evses`, its gaps filled by its kind."""
     usual = KINDS[evse["kind"]]
     low, high = float(evse.get("min_a", MIN_A)), float(evse.get("max_a", usual.max_a))
     if low > high:
@@ -176,7 +187,8 @@ def _new_evse(index: int, evse: Mapping[str, Any]) -> NewEvse:
     return NewEvse(id=evse["id"], kind=evse["kind"], phases=tuple(phases), max_a=high, min_a=low)
 
 
-async def _organisation_of_station(call: Call, station_id: str) -> str:
+async def organisation_of_station(call: Call, station_id: str) -> str:
+    """Return the organisation of the caller that has this car-sharing station; 404 otherwise."""
     for organisation_id in call.organisations:
         async with call.services.db.read(organisation_id) as reader:
             if await fleet.station(reader, organisation_id, station_id) is not None:
@@ -228,6 +240,15 @@ OPERATIONS = (
         path="/charging-stations/{identity}",
         summary="One charging station",
         handler=get_charging_station,
+        answer=ref("ChargingStation"),
+        tag="charging stations",
+    ),
+    Operation(
+        method="POST",
+        path="/charging-stations/{identity}/boot-policy",
+        summary="Accept its boots, hold it Pending until its settings are as wished for, or reject it",
+        handler=post_boot_policy,
+        body=strict("policy", policy={"enum": ["accept", "pending", "reject"]}),
         answer=ref("ChargingStation"),
         tag="charging stations",
     ),

@@ -6,10 +6,13 @@ from supervision.web.api import (
     bookings,
     charging_stations,
     commands,
+    configuration,
     devices,
     fleet,
     invoices,
+    probes,
     security,
+    unknown_stations,
 )
 from supervision.web.api.operation import Operation
 
@@ -18,6 +21,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *commands.OPERATIONS,
     *devices.OPERATIONS,
     *security.OPERATIONS,
+    *unknown_stations.OPERATIONS,
+    *configuration.OPERATIONS,
+    *probes.OPERATIONS,
     *fleet.OPERATIONS,
     *bookings.OPERATIONS,
     *invoices.OPERATIONS,

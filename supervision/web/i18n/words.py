@@ -140,6 +140,81 @@ FILES = {
     "diagnostics": N_("diagnostics"),
     "security_log": N_("security log"),
 }
+LOCAL_LIST_STATE = {
+    "waiting": N_("waits for the charging station"),
+    "sending": N_("being sent"),
+    "in_sync": N_("in sync"),
+    "refused": N_("refused, tried again later"),
+    "not_supported": N_("not supported"),
+}
+CONFIGURATION_STATE = {
+    "waiting": N_("not looked at yet"),
+    "in_sync": N_("as wished for"),
+    "drift": N_("differs"),
+    "reboot_required": N_("needs a restart"),
+}
+SETTING_STATE = {
+    "ok": N_("as wished for"),
+    "differs": N_("differs"),
+    "unknown": N_("not known to this model"),
+    "read_only": N_("cannot be changed"),
+    "refused": N_("refused"),
+    "ignored": N_("accepted, but not kept"),
+    "partly": N_("taken in part"),
+    "reboot_required": N_("needs a restart"),
+}
+BOOT_POLICY = {
+    "accept": N_("accepted at once"),
+    "pending": N_("held until its settings are as wished for"),
+    "reject": N_("rejected"),
+}
+REGISTRATION = {
+    "Pending": N_("Held since its last start: its settings are not as wished for yet."),
+    "Rejected": N_("Rejected at its last start: it may not charge."),
+}
+PROBE_STEP = {
+    "features": N_("asks what it can do"),
+    "measurands": N_("asks for a meter reading"),
+    "clock": N_("looks at its clock"),
+    "car": N_("waits for a car that charges: plug one in and start a charge"),
+    "low": N_("limits the car to 6 A"),
+    "high": N_("lets the car take all it may"),
+    "pause": N_("pauses the car"),
+    "wake": N_("wakes the car"),
+    "clear": N_("takes its limit back"),
+}
+# (finding, word) -> what it means for the operator; other words are shown as they are.
+FINDINGS = {
+    "triggers.yes": N_("It sends a message when asked for one."),
+    "triggers.no": N_("It does not send messages when asked: readings come at its own pace."),
+    "clock.yes": N_("Its clock is right."),
+    "clock.no": N_("Its clock is wrong: times of charges are checked against ours."),
+    "clock.unknown": N_("Its clock could not be read."),
+    "car.yes": N_("A car was charging during the probe."),
+    "car.no": N_("No car came: limits, pause and wake were not tried."),
+    "obeys_low.yes": N_("It keeps a limit of 6 A."),
+    "obeys_low.no": N_(
+        "It does not keep a limit of 6 A: plans take it for a charger that cannot be steered."
+    ),
+    "obeys_low.unknown": N_("Whether it keeps a limit of 6 A could not be seen."),
+    "obeys_high.yes": N_("It gives more when it may."),
+    "obeys_high.no": N_("It gives more than its limit: plans take it for a charger that cannot be steered."),
+    "obeys_high.unknown": N_(
+        "Whether it gives more when it may could not be seen: the car may want no more."
+    ),
+    "pauses.yes": N_("It pauses a charge at 0 A."),
+    "pauses.no": N_("It does not pause a charge at 0 A."),
+    "pauses.unknown": N_("Whether it pauses could not be seen."),
+    "wakes.yes": N_("The car woke up after the pause."),
+    "wakes.no": N_("The car did not wake up after the pause."),
+    "wakes.unknown": N_("Whether the car wakes up could not be seen."),
+    "meter.ok": N_("Its meter counts forwards and fits its power."),
+    "meter.missing": N_("Its meter told no counter: nothing can be billed by energy."),
+    "meter.went_back": N_("Its meter counted backwards: check bills by hand."),
+    "meter.implausible": N_("Its meter does not fit its power: check its unit."),
+    "features": N_("Features: %(text)s"),
+    "measurands": N_("Its meter tells: %(text)s"),
+}
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
     "at_risk": N_("%(vehicle)s may not be charged in time"),
@@ -214,6 +289,12 @@ DONE = {
     "closed": N_("The alert is closed."),
     "called_off": N_("What was not sent is called off."),
     "revoked": N_("The certificate is taken back."),
+    "configuration_asked": N_("The settings are compared as soon as the charging station can be reached."),
+    "boot_policy_kept": N_("This is how its next start is answered."),
+    "probe_started": N_("The probe has begun."),
+    "setting_kept": N_("The setting is kept. Charging stations follow."),
+    "setting_forgotten": N_("The setting is no longer wished for. Charging stations keep what they have."),
+    "standard_taken": N_("The standard set is taken over. Charging stations follow."),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
@@ -353,6 +434,35 @@ class Words:
     def security_action(self, code: str) -> str:
         """What was done for the security of a charging station."""
         return self._of(SECURITY_ACTION, code)
+
+    def local_list_state(self, code: str) -> str:
+        """How far the list of badges in a station is."""
+        return self._of(LOCAL_LIST_STATE, code)
+
+    def configuration_state(self, code: str) -> str:
+        """How the settings of a station stand."""
+        return self._of(CONFIGURATION_STATE, code)
+
+    def setting_state(self, code: str) -> str:
+        """How one setting of a station stands."""
+        return self._of(SETTING_STATE, code)
+
+    def boot_policy(self, code: str) -> str:
+        """How boots of a station are answered."""
+        return self._of(BOOT_POLICY, code)
+
+    def registration(self, code: str) -> str:
+        """How its last boot was answered."""
+        return self._of(REGISTRATION, code)
+
+    def probe_step(self, code: str) -> str:
+        """What a probe is doing."""
+        return self._of(PROBE_STEP, code)
+
+    def finding(self, code: str, word: str) -> str:
+        """What a probe has found, in a sentence."""
+        named = FINDINGS.get(f"{code}.{word}") or FINDINGS.get(code)
+        return self.words.gettext(named, text=word) if named else f"{code}: {word}"
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

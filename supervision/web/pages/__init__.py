@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from supervision.web.pages import (
     account,
+    adoption,
     batches,
     booking,
+    configuration,
     devices,
     driving,
     invoices,
     machine,
+    probes,
     supervision,
 )
 from supervision.web.visit import Visit
@@ -30,4 +33,7 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *devices.ROUTES,
     *batches.ROUTES,
     *machine.ROUTES,
+    *adoption.ROUTES,
+    *configuration.ROUTES,
+    *probes.ROUTES,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from supervision.accounts.rules import may_administer, may_command
+from supervision.accounts.rules import administered, may_administer, may_command
 from supervision.kernel.errors import FieldError, Refused
 from supervision.web import rendering
 from supervision.web.i18n import translator
@@ -29,7 +29,10 @@ ANSWER_WITHIN_S = 15
 async def devices(visit: Visit) -> Response:
     """List every charging station by station."""
     return visit.render(
-        "charging_stations.html", await devices_view(visit.services, visit.supervised, now=visit.now)
+        "charging_stations.html",
+        await devices_view(
+            visit.services, visit.supervised, may_adopt=bool(administered(visit.signed_in)), now=visit.now
+        ),
     )
 
 

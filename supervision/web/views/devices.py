@@ -25,6 +25,7 @@ from supervision.web.views.station_model import (
     ChargingStationsView,
     ChargingStationView,
     EvseState,
+    LocalListBadge,
 )
 
 SHOWN_FRAMES = 60
@@ -97,6 +98,18 @@ def device_state(device: Device, limits_a: Mapping[int, float]) -> ChargingStati
         seen_at=_local(document["seen_at"], zone),
         evses=tuple(_evse(device, evse, limits_a.get(evse["id"])) for evse in document["evses"]),
         deviations=sum((document["violations"] or {}).values()),
+        local_list=_local_list(document["local_list"], zone),
+    )
+
+
+def _local_list(document: Document | None, zone: ZoneInfo) -> LocalListBadge | None:
+    if document is None:
+        return None
+    return LocalListBadge(
+        state=document["state"],
+        entries=document["entries"],
+        version=document["version"],
+        changed_at=parse_instant(document["changed_at"]).astimezone(zone),
     )
 
 
@@ -163,7 +176,7 @@ def _local(text: str | None, zone: ZoneInfo) -> datetime | None:
 
 
 async def devices_view(
-    services: Services, organisations: Sequence[str], *, now: datetime
+    services: Services, organisations: Sequence[str], *, may_adopt: bool, now: datetime
 ) -> ChargingStationsView:
     """Compose the list of every device, by station."""
     groups: list[tuple[str, str, tuple[ChargingStationState, ...]]] = []
@@ -174,7 +187,7 @@ async def devices_view(
             found = await services.directory.stations(organisation_id, station_id=station.id)
             devices = [await _device(services, organisation_id, document) for document in found.items]
             groups.append((station.id, station.name, tuple(device_state(device, {}) for device in devices)))
-    return ChargingStationsView(groups=tuple(groups), now=now)
+    return ChargingStationsView(groups=tuple(groups), may_adopt=may_adopt, now=now)
 
 
 async def device_view(

@@ -30,6 +30,16 @@ class EvseState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LocalListBadge:
+    """How far the list of badges is that the device keeps for times without a connection."""
+
+    state: str
+    entries: int
+    version: int
+    changed_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingStationState:
     """One OCPP device."""
 
@@ -42,6 +52,7 @@ class ChargingStationState:
     seen_at: datetime | None
     evses: tuple[EvseState, ...]
     deviations: int
+    local_list: LocalListBadge | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,111 @@ class ChargingStationsView:
     """Every device the viewer may see, by station."""
 
     groups: tuple[tuple[str, str, tuple[ChargingStationState, ...]], ...]
+    now: datetime
+    may_adopt: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stranger:
+    """A charging station that knocked and is not registered; `address` is empty where it may not be seen."""
+
+    identity: str
+    address: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    attempts: int
+    offered: tuple[str, ...]
+    sent_password: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPassword:
+    """What is shown once after an adoption."""
+
+    identity: str
+    password: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrangersView:
+    """The unknown stations the viewer may adopt, and where to: (id, name) of car-sharing stations."""
+
+    strangers: tuple[Stranger, ...]
+    places: tuple[tuple[str, str], ...]
+    kinds: tuple[tuple[str, str], ...]
+    sought: str
+    adopted: NewPassword | None
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingLine:
+    """One setting: what is wished for beside what was found."""
+
+    name: str
+    wanted: str
+    found: str | None
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationReport:
+    """The settings of one device at the last look."""
+
+    identity: str
+    state: str
+    checked_at: datetime | None
+    lines: tuple[SettingLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationView:
+    """The page of one device's settings."""
+
+    report: ConfigurationReport
+    connected: bool
+    policy: str
+    registration: str
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class WishLine:
+    """A setting wished for; `value` None leaves it as it is, empty scopes mean any."""
+
+    id: int
+    ocpp: str
+    name: str
+    value: str | None
+    reason: str
+    kind: str
+    charging_station: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WishesView:
+    """What is wished for, and the devices that are not so."""
+
+    wishes: tuple[WishLine, ...]
+    drifting: tuple[ConfigurationReport, ...]
+    may_edit: bool
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeView:
+    """What a probe found of one device, and what is known of its kind; (code, word) each."""
+
+    identity: str
+    kind: str
+    connected: bool
+    state: str
+    step: str
+    found: tuple[tuple[str, str], ...]
+    known: tuple[tuple[str, str], ...]
+    learnt_at: datetime | None
+    learnt_from: str
     now: datetime
 
 

@@ -235,6 +235,7 @@ DEVICE = station.ChargingStationState(
     firmware="1.4.2",
     seen_at=at("14:23"),
     deviations=3,
+    local_list=station.LocalListBadge(state="in_sync", entries=12, version=3, changed_at=at("11:02")),
     evses=(
         EVSE,
         replace(
@@ -434,7 +435,84 @@ BATCHES_VIEW = command.BatchesView(
     now=HERE,
 )
 DEVICES = station.ChargingStationsView(
-    groups=(("eurre", "Eurre – Écosite", (DEVICE, BROKEN)), ("crest", "Crest – Gare", (DEVICE,))), now=HERE
+    groups=(("eurre", "Eurre – Écosite", (DEVICE, BROKEN)), ("crest", "Crest – Gare", (DEVICE,))),
+    may_adopt=True,
+    now=HERE,
+)
+STRANGERS = station.StrangersView(
+    strangers=(
+        station.Stranger(
+            identity="CREST-3",
+            address="192.0.2.7",
+            first_seen_at=at("12:02"),
+            last_seen_at=at("14:23"),
+            attempts=48,
+            offered=("ocpp2.0.1", "ocpp1.6"),
+            sent_password=True,
+        ),
+        station.Stranger(
+            identity="LIVRON-1",
+            address="",
+            first_seen_at=at("14:20"),
+            last_seen_at=at("14:20"),
+            attempts=1,
+            offered=(),
+            sent_password=False,
+        ),
+    ),
+    places=(("eurre", "Eurre – Écosite"), ("crest", "Crest – Gare")),
+    kinds=(("ac7", "AC 7 kW"), ("ac22", "AC 22 kW")),
+    sought="",
+    adopted=station.NewPassword(identity="CREST-2", password="00112233445566778899aabbccddeeff"),
+    now=HERE,
+)
+REPORT = station.ConfigurationReport(
+    identity="EURRE-1",
+    state="drift",
+    checked_at=at("14:01"),
+    lines=(
+        station.SettingLine(
+            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
+        ),
+        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
+    ),
+)
+WISHES = station.WishesView(
+    wishes=(
+        station.WishLine(
+            id=1,
+            ocpp="1.6",
+            name="MeterValueSampleInterval",
+            value="60",
+            reason="Limits",
+            kind="",
+            charging_station="",
+        ),
+        station.WishLine(
+            id=2,
+            ocpp="2.0.1",
+            name="TxCtrlr.EVConnectionTimeOut",
+            value=None,
+            reason="",
+            kind="Emu AC22",
+            charging_station="",
+        ),
+    ),
+    drifting=(REPORT,),
+    may_edit=True,
+    now=HERE,
+)
+PROBE = station.ProbeView(
+    identity="EURRE-1",
+    kind="Emu AC22 1.4.2",
+    connected=True,
+    state="running",
+    step="car",
+    found=(("features", "Core, SmartCharging"), ("triggers", "yes"), ("clock", "no")),
+    known=(("obeys_low", "no"), ("meter", "went_back"), ("odd", "word")),
+    learnt_at=at("09:10"),
+    learnt_from="EURRE-2",
+    now=HERE,
 )
 UPDATE = machines.ErrandLine(
     kind="firmware",
@@ -483,7 +561,7 @@ MACHINE = machines.MachineView(
     commands=True,
     now=HERE,
 )
-REPORT = machines.ReportView(
+REPORT_PAGE = machines.ReportView(
     identity="EURRE-1",
     errand=LISTED,
     rows=(("EVSE.Power (EVSE 1)", "value 7400"), ("", "text")),
@@ -504,6 +582,35 @@ PAGES = {
     "supervision": ("supervision.html", MANAGER, "/supervision", SUPERVISION),
     "station": ("station.html", MANAGER, "/stations/eurre", STATION),
     "charging-stations": ("charging_stations.html", MANAGER, "/charging-stations", DEVICES),
+    "unknown-stations": ("unknown_stations.html", MANAGER, "/unknown-charging-stations", STRANGERS),
+    "unknown-stations-none": (
+        "unknown_stations.html",
+        MANAGER,
+        "/unknown-charging-stations",
+        replace(STRANGERS, strangers=(), adopted=None, sought="CREST-9"),
+    ),
+    "configuration": (
+        "configuration.html",
+        MANAGER,
+        "/charging-stations/EURRE-1/configuration",
+        station.ConfigurationView(
+            report=REPORT, connected=False, policy="pending", registration="Pending", now=HERE
+        ),
+    ),
+    "desired-settings": ("desired_settings.html", MANAGER, "/desired-settings", WISHES),
+    "desired-settings-none": (
+        "desired_settings.html",
+        MANAGER,
+        "/desired-settings",
+        replace(WISHES, wishes=(), drifting=(), may_edit=False),
+    ),
+    "probe": ("probe.html", MANAGER, "/charging-stations/EURRE-1/probe", PROBE),
+    "probe-none": (
+        "probe.html",
+        MANAGER,
+        "/charging-stations/EURRE-1/probe",
+        replace(PROBE, state="none", step="", found=(), known=(), learnt_at=None, connected=False),
+    ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
     "command-batches": ("command_batches.html", MANAGER, "/command-batches", BATCHES_VIEW),
     "command-batch": ("command_batch.html", MANAGER, "/command-batches/k1", BATCH_VIEW),
@@ -514,12 +621,12 @@ PAGES = {
         "/charging-stations/EURRE-1/machine",
         replace(MACHINE, notices=(), errands=(), holds=(), limits=(), files=(), commands=False),
     ),
-    "report": ("report.html", BOTH, "/charging-stations/EURRE-1/reports/3", REPORT),
+    "report": ("report.html", BOTH, "/charging-stations/EURRE-1/reports/3", REPORT_PAGE),
     "report-empty": (
         "report.html",
         BOTH,
         "/charging-stations/EURRE-1/reports/3",
-        replace(REPORT, rows=(), pages=0),
+        replace(REPORT_PAGE, rows=(), pages=0),
     ),
     "firmware": ("firmware.html", BOTH, "/firmware", FIRMWARE),
     "firmware-empty": (
