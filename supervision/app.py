@@ -40,6 +40,7 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.presuming import PresumingService
 from supervision.csms.registry import Registry
 from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
@@ -162,6 +163,7 @@ def build_services(
         registry=registry,
         commands=commands,
         directory=DirectoryService(db=db, registry=registry),
+        presuming=PresumingService(db=db, clock=clock, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -205,6 +207,7 @@ def steps(services: Services) -> list[Step]:
         Step("plan", 2, services.charging.replan_due),
         Step("profiles", 2, services.charging.serve_stations),
         Step("charging", 60, services.charging.sweep),
+        Step("lost-ends", 60, services.presuming.end_due),
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),

@@ -13,6 +13,7 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.presuming import PresumingService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -34,6 +35,7 @@ class Services:
     registry: Registry
     commands: CommandService
     directory: DirectoryService
+    presuming: PresumingService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

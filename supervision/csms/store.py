@@ -10,18 +10,21 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from supervision.csms import model
+from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import mask_frame
-from supervision.csms.model import MeterSample, Reading, ReadingKind, trusted_time
+from supervision.csms.metering import DROP_WH, Seen
+from supervision.csms.model import Decision, MeterSample, Reading, ReadingKind, trusted_time
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import Database, Job, Reader, Tx
 from supervision.store.schema import (
     charging_stations,
+    charging_transaction_decisions,
     charging_transaction_events,
     charging_transactions,
     evses,
@@ -350,6 +353,63 @@ async def update_charging_transaction(
     """Change a row of this station."""
     table = charging_transactions
     await tx.execute(update(table).where(_of(table, station), table.c.id == row_id).values(**values))
+
+
+async def insert_decision(
+    tx: Tx,
+    station: Station,
+    row_id: int,
+    decision: Decision,
+    *,
+    at: datetime,
+    by_person_id: str | None = None,
+    note: str | None = None,
+) -> None:
+    """Record a decision and which of the station's frames were known when it was taken."""
+    last = select(func.coalesce(func.max(frames.c.id), 0)).where(_of(frames, station))
+    await tx.execute(
+        insert(charging_transaction_decisions).values(
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            charging_transaction_id=row_id,
+            at=at,
+            after_frame=await tx.scalar(last),
+            by_person_id=by_person_id,
+            note=note,
+            **decision_values(decision),
+        )
+    )
+
+
+async def seen_readings(reader: Reader, station: Station, row_id: int, folded: ChargingTransaction) -> Seen:
+    """Return what the readings of an ended charge say as a whole, up to its end."""
+    table = meter_values
+    mine = (
+        select(
+            table.c.power_w,
+            table.c.register_wh,
+            func.lag(table.c.register_wh).over(order_by=(table.c.at, table.c.id)).label("before_wh"),
+        )
+        .where(
+            _of(table, station),
+            table.c.charging_transaction_id == row_id,
+            table.c.at >= folded.started_at,
+            table.c.at <= (folded.stopped_at or folded.started_at),
+        )
+        .subquery()
+    )
+    fell = case((mine.c.register_wh < mine.c.before_wh - DROP_WH, 1), else_=0)
+    row = await reader.first(
+        select(
+            func.coalesce(func.sum(fell), 0).label("drops"),
+            func.count(mine.c.power_w).label("powers"),
+            func.avg(mine.c.power_w).label("average_w"),
+        )
+    )
+    if row is None:
+        return Seen()
+    average_w = None if row["average_w"] is None else float(row["average_w"])
+    return Seen(drops=int(row["drops"]), powers=int(row["powers"]), average_w=average_w)
 
 
 async def insert_transaction_event(tx: Tx, db: Database, station: Station, values: Mapping[str, Any]) -> bool:

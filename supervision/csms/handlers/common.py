@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from supervision.csms import machine, model
+from supervision.csms import deciding, machine, model
 from supervision.csms.authorising import TokenRequest
 from supervision.csms.handlers.incoming import Incoming, Services
-from supervision.csms.machine import ChargingTransaction, Doubt, State
+from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.model import (
     ConnectorStatus,
     IdTokenDecision,
     IdTokenStatus,
     MeterReport,
+    MeterSample,
     StatusReport,
     TransactionFact,
     trusted_time,
 )
 from supervision.csms.store import (
     charging_transaction_from,
-    folded_values,
     insert_charging_transaction,
     open_charging_transactions,
     update_charging_transaction,
@@ -32,6 +32,7 @@ from supervision.csms.store import (
 from supervision.kernel.events import (
     ChargingStationBooted,
     ChargingTransactionEnded,
+    ChargingTransactionResumed,
     ChargingTransactionStarted,
     EvseStatusChanged,
 )
@@ -230,12 +231,13 @@ async def create(
     """
     folded = machine.apply(None, fact, max_power_w=max_power(incoming, None, fact))
     person = decision or IdTokenDecision(status=IdTokenStatus.INVALID)
+    answered = None if decision is None else decision.status.value
     values = {
-        **_reviewed(folded, decision),
+        **await deciding.reviewed(tx, incoming.station, None, folded, answered),
         "natural_key": natural_key,
         "ocpp": incoming.connection.version.number,
         "ocpp_transaction_id": ocpp_transaction_id or natural_key,
-        "authorisation": None if decision is None else decision.status.value,
+        "authorisation": answered,
         "parent": person.parent,
         "person_id": person.person_id,
         "booking_id": person.booking_id,
@@ -257,11 +259,13 @@ async def extend(
     row: Mapping[str, Any],
     fact: TransactionFact,
     decision: IdTokenDecision | None = None,
+    samples: Sequence[MeterSample] = (),
 ) -> None:
-    """Fold one more fact into an existing charging transaction."""
+    """Fold one more fact into an existing charging transaction; `samples` came with it."""
     before = charging_transaction_from(row)
     folded = machine.apply(before, fact, max_power_w=max_power(incoming, row, fact))
-    values = _reviewed(folded, decision or _decision_in(row))
+    known = row["authorisation"] if decision is None else decision.status.value
+    values = await deciding.reviewed(tx, incoming.station, row["id"], folded, known, samples)
     if decision is not None:
         values |= {
             "authorisation": decision.status.value,
@@ -274,18 +278,6 @@ async def extend(
     await update_charging_transaction(tx, incoming.station, row["id"], values)
     _tell(incoming, tx, before, folded, row["id"], row["ocpp_transaction_id"])
     _power_off_at_end(services, incoming, before, folded)
-
-
-def _decision_in(row: Mapping[str, Any]) -> IdTokenDecision | None:
-    return None if row["authorisation"] is None else stored_decision(row)
-
-
-def _reviewed(folded: ChargingTransaction, decision: IdTokenDecision | None) -> dict[str, Any]:
-    """The folded values, with a doubt of their own when the badge was not accepted."""
-    values = folded_values(folded)
-    if decision is not None and decision.status is not IdTokenStatus.ACCEPTED:
-        values["review"] = ",".join(filter(None, [folded.review, Doubt.UNKNOWN_TOKEN.value]))
-    return values
 
 
 async def _vehicle_at(incoming: Incoming, tx: Tx, evse_id: int) -> str | None:
@@ -315,6 +307,8 @@ def _tell(
         tx.emit(ChargingTransactionStarted(**about))
     if after.state is State.ENDED and (before is None or before != after):
         tx.emit(ChargingTransactionEnded(**about))
+    if after.state is State.OPEN and before is not None and before.state is State.ENDED:
+        tx.emit(ChargingTransactionResumed(**about))
     tx.touch(incoming.station.topic)
     if after.state is State.OPEN:
         incoming.connection.open_transactions[known_as] = (row_id, after.evse_id)
