@@ -125,11 +125,21 @@ class Reading(NamedTuple):
     value_milli: int
 
 
+class SignedValue(NamedTuple):
+    """What a meter signed (OCMF and the like): text to be kept as it is, never a number."""
+
+    data: str
+    context: str
+    encoding: str | None = None
+    public_key: str | None = None
+
+
 class MeterSample(NamedTuple):
     """What a meter said at one instant."""
 
     at: datetime | None
     readings: tuple[Reading, ...]
+    signed: tuple[SignedValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

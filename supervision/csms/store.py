@@ -19,7 +19,7 @@ from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import mask_frame
 from supervision.csms.metering import DROP_WH, Seen
-from supervision.csms.model import Decision, MeterSample, Reading, ReadingKind, trusted_time
+from supervision.csms.model import Decision, MeterSample, Reading, ReadingKind, SignedValue, trusted_time
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import Database, Job, Reader, Tx
 from supervision.store.schema import (
@@ -30,8 +30,10 @@ from supervision.store.schema import (
     evses,
     frames,
     meter_values,
+    signed_meter_values,
 )
 
+MAX_SIGNED = 20  # of one instant: a meter signs its beginning, its end, a few in between
 MAX_READINGS = 400  # of one message; a hostile one of 64 KiB could hold thousands
 
 
@@ -58,6 +60,7 @@ class HotPath:
         # `frame` and `samples`, which every message pays for, write their values in this order.
         if (self._frame.names, self._sample.names) != (_FRAME_COLUMNS, _SAMPLE_COLUMNS):
             raise RuntimeError("the driver wants another order of columns")
+        self._signed = db.prepare(_insert_new(db, signed_meter_values), *_SIGNED_COLUMNS)
         self._power = db.prepare(_power_update())
         self._soc = db.prepare(_soc_update())
         self._status = db.prepare(_status_update())
@@ -94,7 +97,9 @@ class HotPath:
             at = to_millis(trusted_time(sample.at, received_at))
             power_w = model.power_w(sample)
             self._live(job, station, evse_id, sample, power_w, at)
-            if budget <= 0:
+            for value in sample.signed[:MAX_SIGNED]:
+                self._keep_signed(job, station, evse_id, value, at, received, charging_transaction_id)
+            if budget <= 0 or not sample.readings:
                 continue
             readings = encode_readings(sample.readings[:budget])
             budget -= len(sample.readings)
@@ -112,6 +117,31 @@ class HotPath:
             )
             job.rows.append((self._sample, values))
         job.topics.add(station.topic)
+
+    def _keep_signed(
+        self,
+        job: Job,
+        station: Station,
+        evse_id: int,
+        value: SignedValue,
+        at_ms: int,
+        received_ms: int,
+        charging_transaction_id: int | None,
+    ) -> None:
+        job.add(
+            self._signed,
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            evse_id=evse_id,
+            charging_transaction_id=charging_transaction_id,
+            at=at_ms,
+            received_at=received_ms,
+            context=value.context,
+            encoding=value.encoding,
+            public_key=value.public_key,
+            data=value.data,
+            digest=digest(value.data),
+        )
 
     def _live(
         self, job: Job, station: Station, evse_id: int, sample: MeterSample, power_w: int | None, at: int
@@ -181,6 +211,21 @@ _SAMPLE_COLUMNS = (
     "power_w",
     "register_wh",
     "readings",
+    "digest",
+)
+
+
+_SIGNED_COLUMNS = (
+    "organisation_id",
+    "charging_station",
+    "evse_id",
+    "charging_transaction_id",
+    "at",
+    "received_at",
+    "context",
+    "encoding",
+    "public_key",
+    "data",
     "digest",
 )
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from supervision.csms import v16
+from supervision.csms.authorising import same_token
 from supervision.csms.handlers import common
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
-from supervision.csms.model import IdTokenDecision, IdTokenStatus
 from supervision.csms.store import find_charging_transaction, open_charging_transactions
 from supervision.store.db import Tx
 
@@ -26,15 +26,8 @@ async def _stop(services: Services, incoming: Incoming, tx: Tx) -> Payload:
     _transaction_data(services, incoming, row)
     if fact.id_token is None:
         return {}
-    return {"idTagInfo": v16.id_tag_info(await _stopper(services, incoming, tx, row, fact.id_token))}
-
-
-async def _stopper(
-    services: Services, incoming: Incoming, tx: Tx, row: Mapping[str, Any] | None, token: str
-) -> IdTokenDecision:
-    if row is not None and common.same_token(row["id_token"], token):
-        return IdTokenDecision(status=IdTokenStatus.ACCEPTED, parent=row["parent"])
-    return await common.authorise(services, incoming, tx, token, None, None)
+    decision = await common.authorise_stop(services, incoming, tx, row, fact.id_token)
+    return {"idTagInfo": v16.id_tag_info(decision)}
 
 
 async def _stopped_row(incoming: Incoming, tx: Tx, key: str) -> Mapping[str, Any] | None:
@@ -50,7 +43,7 @@ async def _stopped_row(incoming: Incoming, tx: Tx, key: str) -> Mapping[str, Any
     token = v16.id_tag(incoming.payload)
     candidates = await open_charging_transactions(tx, incoming.station)
     if token is not None:
-        candidates = [row for row in candidates if common.same_token(row["id_token"], token)]
+        candidates = [row for row in candidates if same_token(row["id_token"], token)]
     return candidates[0] if len(candidates) == 1 else None
 
 
