@@ -42,6 +42,7 @@ from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.presuming import PresumingService
 from supervision.csms.registry import Registry
+from supervision.csms.review import ReviewService
 from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
 from supervision.log import Log
@@ -164,6 +165,7 @@ def build_services(
         commands=commands,
         directory=DirectoryService(db=db, registry=registry),
         presuming=PresumingService(db=db, clock=clock, registry=registry),
+        review=ReviewService(db=db, clock=clock, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(

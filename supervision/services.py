@@ -15,6 +15,7 @@ from supervision.csms.commands import CommandService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.presuming import PresumingService
 from supervision.csms.registry import Registry
+from supervision.csms.review import ReviewService
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
 from supervision.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     commands: CommandService
     directory: DirectoryService
     presuming: PresumingService
+    review: ReviewService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

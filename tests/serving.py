@@ -166,6 +166,7 @@ def _past_of(p: str) -> Callable[[Tx], Any]:
         for n in (1, 2, 3):
             await tx.execute(insert(schema.frames).values(**_frame(mine, point, n)))
             await tx.execute(insert(schema.charging_transactions).values(**_charged(mine, point, p, n)))
+            await tx.execute(insert(schema.authorisation_attempts).values(**_shown(mine, point, p, n)))
         await tx.execute(
             insert(schema.alerts).values(
                 **mine, station_id=f"{p}st", kind="offline", cause=point, severity="high", opened_at=NOW
@@ -199,8 +200,16 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
         "stopped_at": started + timedelta(hours=1) if ended else None,
         "meter_start_wh": 1000 * n,
         "meter_stop_wh": 1000 * n + 500 if ended else None,
+        "measured_wh": 500 if ended else None,
         "energy_wh": 500 if ended else None,
+        "review": "unknown_token" if ended else None,
     }
+
+
+def _shown(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, Any]:
+    at = NOW - timedelta(hours=10 - n)
+    shown = {"purpose": "start", "token_hint": f"{p}a{n}", "status": "Accepted", "person_id": f"{p}d1"}
+    return {**mine, "charging_station": point, "evse_id": 1, "at": at, **shown}
 
 
 async def _credentials(tx: Tx) -> None:

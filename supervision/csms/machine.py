@@ -11,12 +11,16 @@ what it was based on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from supervision.csms.model import Decision, Phase, PresumedEnd, TransactionFact
+from supervision.kernel.timespan import to_millis
+
+Key = TypeVar("Key", str, int)
 
 POWER_MARGIN = 1.1  # meters and chargers may exceed their nominal power a little
 SLACK_WH = 100  # resolution of coarse meters over short charges
@@ -120,6 +124,35 @@ def fold(facts: Iterable[TransactionFact], *, max_power_w: float | None = None) 
     for fact in facts:
         row = apply(row, fact, max_power_w=max_power_w)
     return row
+
+
+def stopped_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -> Key | None:
+    """Tell which charge of a station a stop without a usable id (0, -1, null) ends.
+
+    One that ended by this very stop (it is repeated), else the open one it can be, else the one whose end is
+    only presumed; None where there is a choice.
+    """
+    may = {
+        key: row
+        for key, row in rows.items()
+        if row.started_at <= stop.at and (stop.id_token is None or _same(row.id_token, stop.id_token))
+    }
+    repeated = [key for key, row in may.items() if _ended_by(row, stop)]
+    going = [key for key, row in may.items() if row.state is State.OPEN]
+    presumed = [key for key, row in may.items() if row.presumed is not None]
+    found = repeated or going or presumed
+    return found[0] if len(found) == 1 else None
+
+
+def _ended_by(row: ChargingTransaction, stop: TransactionFact) -> bool:
+    if row.stopped_at is None or row.presumed is not None:
+        return False
+    same_instant = to_millis(row.stopped_at) == to_millis(stop.at)  # a row keeps no more than milliseconds
+    return same_instant and row.meter_last_wh == stop.last_register_wh
+
+
+def _same(one: str | None, other: str) -> bool:
+    return one is not None and one.casefold() == other.casefold()
 
 
 def _blank(fact: TransactionFact) -> ChargingTransaction:

@@ -127,18 +127,8 @@ def _stop(station: _Station, _call: Call, payload: dict[str, Any], at: datetime)
     key = v16.natural_key_of_stop(payload)
     known = str(number) if number is not None and str(number) in station.rows else key
     if known == key and key not in station.rows and number is None:
-        known = _the_one_open(station, fact) or key
+        known = machine.stopped_by(station.rows, fact) or key
     station.fold(known, fact)
-
-
-def _the_one_open(station: _Station, fact: TransactionFact) -> str | None:
-    badge = None if fact.id_token is None else fact.id_token.casefold()
-    found = [
-        key
-        for key, row in station.rows.items()
-        if row.state is machine.State.OPEN and (badge is None or (row.id_token or "").casefold() == badge)
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def _transaction_event(station: _Station, _call: Call, payload: dict[str, Any], at: datetime) -> None:

@@ -379,6 +379,17 @@ async def open_charging_transactions(tx: Reader, station: Station) -> Sequence[M
     )
 
 
+async def stoppable_charging_transactions(
+    tx: Reader, station: Station, stopped_at: datetime
+) -> Sequence[Mapping[str, Any]]:
+    """Return the rows a stop of that instant may be about: open, presumed to have ended, or ended then."""
+    table = charging_transactions
+    which = or_(
+        table.c.state == State.OPEN.value, table.c.presumed.is_not(None), table.c.stopped_at == stopped_at
+    )
+    return await tx.all(select(table).where(_of(table, station), which).order_by(table.c.id))
+
+
 async def insert_charging_transaction(
     tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:

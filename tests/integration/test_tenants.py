@@ -24,6 +24,8 @@ OWN_PAGES = {
     "/supervision",
     "/supervision/events",
     "/charging-stations",
+    "/charging/review",
+    "/charging/attempts",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from supervision.web.pages import account, booking, devices, driving, invoices, supervision
+from supervision.web.pages import account, booking, charges, devices, driving, invoices, supervision
 from supervision.web.visit import Visit
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -19,4 +19,5 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *invoices.ROUTES,
     *supervision.ROUTES,
     *devices.ROUTES,
+    *charges.ROUTES,
 )
