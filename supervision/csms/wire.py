@@ -46,6 +46,7 @@ _PHASE_WORDS = frozenset({*PHASES, "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3"
 _MAX_MILLI = 2**53
 _PERIODIC = "Sample.Periodic"
 _OCMF = "OCMF|"
+_SEAL = "signedMeterValue"
 
 
 def moment(value: object) -> datetime | None:
@@ -97,21 +98,21 @@ def samples(values: object) -> tuple[MeterSample, ...]:
 
 def _sample(value: Mapping[str, Any]) -> MeterSample:
     sampled = value.get("sampledValue")
-    return MeterSample(
-        at=moment(value.get("timestamp")),
-        readings=tuple(_readings(sampled)),
-        signed=tuple(_signed(sampled)),
-    )
-
-
-def _signed(sampled: object) -> Iterable[SignedValue]:
-    """The signed values: in 1.6 in place of the number, in 2.0.1 beside it."""
     if not isinstance(sampled, list):
-        return
+        return MeterSample(at=None, readings=())
+    readings = tuple(_readings(sampled))
+    at = moment(value.get("timestamp"))
+    if len(readings) == len(sampled) and not any(_SEAL in item for item in sampled):
+        return MeterSample(at, readings)  # nearly always: numbers and nothing else
+    return MeterSample(at, readings, tuple(_signed(sampled)))
+
+
+def _signed(sampled: list[Any]) -> Iterable[SignedValue]:
+    """The signed values: in 1.6 in place of the number, in 2.0.1 beside it."""
     for item in sampled:
         if not isinstance(item, dict):
             continue
-        told = item.get("signedMeterValue")
+        told = item.get(_SEAL)
         if isinstance(told, dict) and isinstance(told.get("signedMeterData"), str):
             yield SignedValue(
                 data=told["signedMeterData"],
@@ -134,12 +135,11 @@ def _context(item: Mapping[str, Any]) -> str:
     return (text(item, "context") or _PERIODIC)[:50]
 
 
-def _readings(sampled: object) -> Iterable[Reading]:
-    if isinstance(sampled, list):
-        for item in sampled:
-            reading = _reading(item) if isinstance(item, dict) else None
-            if reading is not None:
-                yield reading
+def _readings(sampled: list[Any]) -> Iterable[Reading]:
+    for item in sampled:
+        reading = _reading(item) if isinstance(item, dict) else None
+        if reading is not None:
+            yield reading
 
 
 def _reading(item: Mapping[str, Any]) -> Reading | None:

@@ -106,12 +106,10 @@ async def same_when_rebuilt(db: Database, version: Version) -> None:
     assert rebuild(journal, version, POWER, decisions) == expected
 
 
-async def test_a_free_evse_ends_the_charge_at_its_last_reading(
-    sqlite_db: Database, clock: FixedClock
-) -> None:
-    await write_stations(sqlite_db)
-    async with central_system(sqlite_db, clock) as server, server.station() as point:
-        presuming = sweep(sqlite_db, clock, server)
+async def test_a_free_evse_ends_the_charge_at_its_last_reading(db: Database, clock: FixedClock) -> None:
+    await write_stations(db)
+    async with central_system(db, clock) as server, server.station() as point:
+        presuming = sweep(db, clock, server)
         number = await start(point, clock)
         clock.advance(minutes=30)
         await reading(point, clock, number, 4000)
@@ -126,12 +124,12 @@ async def test_a_free_evse_ends_the_charge_at_its_last_reading(
         connection = server.central.service.registry.get("CP16")
         assert connection is not None
         assert connection.open_transactions == {}
-    (row,) = await rows(sqlite_db)
+    (row,) = await rows(db)
     assert (row["state"], row["presumed"], row["stop_reason"]) == ("ended", "idle", "Presumed idle")
     assert (row["stopped_at"], row["energy_wh"]) == (read_at, 3000)
     assert row["review"] == "presumed_end,no_stop_reading"
-    assert await events(sqlite_db) == ["ChargingTransactionStarted", "ChargingTransactionEnded"]
-    await same_when_rebuilt(sqlite_db, Version.V16)
+    assert await events(db) == ["ChargingTransactionStarted", "ChargingTransactionEnded"]
+    await same_when_rebuilt(db, Version.V16)
 
 
 async def test_a_late_stop_revises_register_energy_and_time(sqlite_db: Database, clock: FixedClock) -> None:
@@ -173,11 +171,9 @@ async def test_a_later_reading_resumes_the_charge(sqlite_db: Database, clock: Fi
     await same_when_rebuilt(sqlite_db, Version.V16)
 
 
-async def test_the_next_charge_at_the_same_evse_ends_the_one_before(
-    sqlite_db: Database, clock: FixedClock
-) -> None:
-    await write_stations(sqlite_db)
-    async with central_system(sqlite_db, clock) as server, server.station() as point:
+async def test_the_next_charge_at_the_same_evse_ends_the_one_before(db: Database, clock: FixedClock) -> None:
+    await write_stations(db)
+    async with central_system(db, clock) as server, server.station() as point:
         first = await start(point, clock)
         clock.advance(minutes=30)
         await reading(point, clock, first, 4000)
@@ -185,12 +181,12 @@ async def test_the_next_charge_at_the_same_evse_ends_the_one_before(
         second = await start(point, clock, meter=4200)
         clock.advance(minutes=5)
         await reading(point, clock, second, 4300)
-        assert await sweep(sqlite_db, clock, server).end_due() == 1
-    assert [(row["presumed"], row["energy_wh"]) for row in await rows(sqlite_db)] == [
+        assert await sweep(db, clock, server).end_due() == 1
+    assert [(row["presumed"], row["energy_wh"]) for row in await rows(db)] == [
         ("superseded", 3000),
         (None, None),
     ]
-    await same_when_rebuilt(sqlite_db, Version.V16)
+    await same_when_rebuilt(db, Version.V16)
 
 
 async def test_a_station_away_for_two_weeks_ends_its_charges(sqlite_db: Database, clock: FixedClock) -> None:
@@ -212,10 +208,8 @@ async def test_a_station_away_for_two_weeks_ends_its_charges(sqlite_db: Database
     await same_when_rebuilt(sqlite_db, Version.V16)
 
 
-async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(
-    sqlite_db: Database, clock: FixedClock
-) -> None:
-    await write_stations(sqlite_db)
+async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(db: Database, clock: FixedClock) -> None:
+    await write_stations(db)
 
     def event(kind: str, seq: int, wh: int) -> dict[str, Any]:
         at = format_instant(clock.now())
@@ -229,7 +223,7 @@ async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(
             "meterValue": [{"timestamp": at, "sampledValue": [{"value": wh}]}],
         }
 
-    async with central_system(sqlite_db, clock) as server, server.station("CS201", V201) as point:
+    async with central_system(db, clock) as server, server.station("CS201", V201) as point:
         await point.answer("TransactionEvent", event("Started", 0, 1000))
         clock.advance(minutes=20)
         await point.answer("TransactionEvent", event("Updated", 1, 2000))
@@ -243,13 +237,13 @@ async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(
         }
         await point.answer("StatusNotification", free)
         clock.advance(minutes=15)
-        assert await sweep(sqlite_db, clock, server).end_due() == 1
-        (row,) = await rows(sqlite_db)
+        assert await sweep(db, clock, server).end_due() == 1
+        (row,) = await rows(db)
         assert (row["presumed"], row["stopped_at"], row["energy_wh"]) == ("idle", told_at, 1000)
-        await same_when_rebuilt(sqlite_db, Version.V201)
+        await same_when_rebuilt(db, Version.V201)
         assert await point.answer("TransactionEvent", event("Ended", 2, 3000)) == {"totalCost": 0.0}
-    assert [(row["presumed"], row["energy_wh"]) for row in await rows(sqlite_db)] == [(None, 2000)]
-    await same_when_rebuilt(sqlite_db, Version.V201)
+    assert [(row["presumed"], row["energy_wh"]) for row in await rows(db)] == [(None, 2000)]
+    await same_when_rebuilt(db, Version.V201)
 
 
 @pytest.mark.parametrize("seed", range(6))

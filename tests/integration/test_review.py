@@ -327,11 +327,11 @@ def services(db: Database, clock: FixedClock, server: Server) -> tuple[Presuming
 
 
 async def test_a_late_stop_after_the_settlement_is_shown_and_changes_nothing_by_itself(
-    sqlite_db: Database, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
-    await write_stations(sqlite_db)
-    async with central_system(sqlite_db, clock) as server, server.station() as point:
-        presuming, review = services(sqlite_db, clock, server)
+    await write_stations(db)
+    async with central_system(db, clock) as server, server.station() as point:
+        presuming, review = services(db, clock, server)
         number = await start(point, clock)
         clock.advance(minutes=20)
         free = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
@@ -358,11 +358,11 @@ async def test_a_late_stop_after_the_settlement_is_shown_and_changes_nothing_by_
 
 
 async def test_a_charge_silent_for_two_days_is_shown_and_closed_by_hand_only(
-    sqlite_db: Database, clock: FixedClock
+    db: Database, clock: FixedClock
 ) -> None:
-    await write_stations(sqlite_db)
-    async with central_system(sqlite_db, clock) as server, server.station() as point:
-        presuming, review = services(sqlite_db, clock, server)
+    await write_stations(db)
+    async with central_system(db, clock) as server, server.station() as point:
+        presuming, review = services(db, clock, server)
         number = await start(point, clock)
         clock.advance(hours=48)
         refused = await review.settle("org", number, Wish(how=SettledHow.NONE), by_person_id="m1")
@@ -373,7 +373,7 @@ async def test_a_charge_silent_for_two_days_is_shown_and_closed_by_hand_only(
         assert (waiting["charging_transaction"]["state"], waiting["reasons"]) == ("open", ["over_long"])
         wish = Wish(how=SettledHow.ENTERED, energy_wh=7000, note="read on the dashboard")
         assert not isinstance(await review.settle("org", number, wish, by_person_id="m1"), Refused)
-        (row,) = await rows(sqlite_db, schema.charging_transactions)
+        (row,) = await rows(db, schema.charging_transactions)
         assert (row["state"], row["presumed"], row["energy_wh"]) == ("ended", "by_hand", 7000)
         connection = server.central.service.registry.get("CP16")
         assert connection is not None

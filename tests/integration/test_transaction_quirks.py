@@ -32,6 +32,14 @@ EMPTY: dict[str, Any] = {}
 
 
 @pytest.fixture
+async def any_server(db: Database, clock: FixedClock) -> AsyncIterator[Server]:
+    """The central system on either database."""
+    await write_stations(db)
+    async with central_system(db, clock) as running:
+        yield running
+
+
+@pytest.fixture
 async def server(sqlite_db: Database, clock: FixedClock) -> AsyncIterator[Server]:
     await write_stations(sqlite_db)
     async with central_system(sqlite_db, clock) as running:
@@ -205,13 +213,13 @@ async def test_18_a_stop_without_a_usable_id_ends_the_charge_it_can_be_once(
     await rebuilt_is_live(sqlite_db)
 
 
-async def test_18_where_there_is_a_choice_nothing_is_guessed(server: Server, sqlite_db: Database) -> None:
-    async with server.station() as point:
+async def test_18_where_there_is_a_choice_nothing_is_guessed(any_server: Server, db: Database) -> None:
+    async with any_server.station() as point:
         await start(point)
         await start(point, connectorId=2)
         await stop(point, -1)
-    assert [state for state, _, _ in await summary(sqlite_db)] == ["open", "open", "ended"]
-    await rebuilt_is_live(sqlite_db)
+    assert [state for state, _, _ in await summary(db)] == ["open", "open", "ended"]
+    await rebuilt_is_live(db)
 
 
 @pytest.mark.parametrize("number", [-1, 0, None])
@@ -339,13 +347,13 @@ async def test_31_values_with_quotes_spaces_or_nothing_inside(server: Server, sq
     ids=["kWh labelled Wh", "Wh labelled kWh"],
 )
 async def test_32_a_unit_that_is_a_thousand_times_off_the_power_is_held(
-    server: Server, sqlite_db: Database, first: int, last: int, energy_wh: int
+    any_server: Server, db: Database, first: int, last: int, energy_wh: int
 ) -> None:
-    async with server.station() as point:
+    async with any_server.station() as point:
         number = await start(point, meterStart=first)
         await values(point, number, *(sampled(minute, power(7000)) for minute in (5, 30, 55)))
         await stop(point, number, last)
-    (row,) = await rows(sqlite_db)
+    (row,) = await rows(db)
     assert row["energy_wh"] == energy_wh
     assert "unit_doubtful" in row["review"].split(",")
 
@@ -400,24 +408,24 @@ async def test_35_a_meter_that_says_nothing_in_between_is_billed_by_its_register
     ids=["OCMF without format", "OCMF", "digits"],
 )
 async def test_signed_text_is_kept_and_is_no_number(
-    server: Server, sqlite_db: Database, item: dict[str, str], encoding: str | None
+    any_server: Server, db: Database, item: dict[str, str], encoding: str | None
 ) -> None:
     sealed = {**item, "context": "Transaction.End"}
-    async with server.station() as point:
+    async with any_server.station() as point:
         number = await start(point)
         await values(point, number, sampled(30, register(3000), {**item, "context": "Transaction.Begin"}))
-        (row,) = await rows(sqlite_db)
+        (row,) = await rows(db)
         assert row["meter_last_wh"] == 3000
         await stop(point, number, transactionData=[sampled(60, sealed)])
-    assert await summary(sqlite_db) == CLEAN
+    assert await summary(db) == CLEAN
     assert [
         (row["charging_transaction_id"], row["context"], row["encoding"], row["data"])
-        for row in await rows(sqlite_db, schema.signed_meter_values)
+        for row in await rows(db, schema.signed_meter_values)
     ] == [
         (number, "Transaction.Begin", encoding, item["value"]),
         (number, "Transaction.End", encoding, item["value"]),
     ]
-    await rebuilt_is_live(sqlite_db)
+    await rebuilt_is_live(db)
 
 
 # --- 2.0.1: 52, 53, 54 ----------------------------------------------------------------------------------
