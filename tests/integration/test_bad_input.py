@@ -19,6 +19,7 @@ from tests.serving import CSRF, SITE, World, at
 POST_PATHS = {
     "/charging-stations": "/charging-stations",
     "/charging-stations/{identity}/commands": "/charging-stations/CP16/commands",
+    "/charging-transactions/{id}/settlement": "/charging-transactions/1/settlement",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{
