@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from supervision.clock import Clock
@@ -46,7 +46,7 @@ class PresumingService:
         """Presume the end of every open charge that gives ground for it; return how many."""
         now = self._clock.now()
         async with self._db.read(_SWEEP) as reader:
-            rows = await reader.all(_open_charges())
+            rows = await reader.all(_open_charges(_may_have_ended()))
         due = [row for row in rows if zombies.presumed_end(open_charge(row), now) is not None]
         return sum([await self._end(row, now) for row in due])
 
@@ -117,6 +117,17 @@ def open_charge(row: Row) -> OpenCharge:
         evse_status_at=row["evse_status_at"],
         connected_since=row["connected_at"] if online else None,
         away_since=None if online else away_since,
+    )
+
+
+def _may_have_ended() -> ColumnElement[bool]:
+    """What every ground needs, so that a sweep does not carry hundreds of sound charges to the rules."""
+    newer = charging_transactions.alias("newer")
+    return or_(
+        evses.c.status == ConnectorStatus.AVAILABLE.value,
+        charging_stations.c.connected_at.is_(None),
+        charging_stations.c.disconnected_at.is_not(None),
+        _of_newer(newer, newer.c.started_at).is_not(None),
     )
 
 

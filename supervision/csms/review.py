@@ -188,7 +188,7 @@ def _waiting(organisation_id: str, long: list[int], after: int) -> Any:
         .where(
             table.c.organisation_id == organisation_id,
             table.c.id > after,
-            or_(doubtful, table.c.id.in_(long)),
+            or_(doubtful, table.c.id.in_(long)) if long else doubtful,
         )
         .order_by(table.c.id)
     )

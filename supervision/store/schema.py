@@ -372,6 +372,7 @@ charging_transactions = Table(
     UniqueConstraint("charging_station", "natural_key"),
     UniqueConstraint("charging_station", "ocpp_transaction_id"),
     Index(None, "organisation_id", "charging_station", "state"),
+    Index(None, "organisation_id", "review"),
     Index(None, "booking_id"),
     sqlite_autoincrement=True,
 )

@@ -28,6 +28,11 @@ def upgrade() -> None:
     for table, name, kind in NEW_COLUMNS:
         op.add_column(table, sa.Column(name, kind(), nullable=True))
     op.execute("UPDATE charging_transactions SET measured_wh = energy_wh")
+    op.create_index(
+        op.f("ix_charging_transactions_organisation_id_review"),
+        "charging_transactions",
+        ["organisation_id", "review"],
+    )
     _booked_so_far()
     _decisions()
     _signed_values()
