@@ -32,6 +32,8 @@ PRIVATE = (
     "/charging-stations",
     "/charging-stations/EURRE-1",
     "/charging-stations/EURRE-1/events",
+    "/charging/review",
+    "/charging/attempts",
 )
 MANAGERS_ONLY = tuple(path for path in PRIVATE if path.startswith(("/supervision", "/stations", "/charging")))
 
