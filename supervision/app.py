@@ -53,8 +53,10 @@ from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
 from supervision.csms.local_authority import LocalAuthority
 from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.presuming import PresumingService
 from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
+from supervision.csms.review import ReviewService
 from supervision.csms.security import SecurityService, TlsOffer
 from supervision.csms.service import CentralService
 from supervision.csms.tls import StationTls, server_certificate
@@ -224,6 +226,8 @@ def build_services(
         local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
         configuration=ConfigurationService(db=db, clock=clock, commands=commands, registry=registry),
         probes=ProbeService(db=db, clock=clock, commands=commands, registry=registry),
+        presuming=PresumingService(db=db, clock=clock, registry=registry),
+        review=ReviewService(db=db, clock=clock, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -281,6 +285,7 @@ def steps(services: Services) -> list[Step]:
         Step("plan", 2, services.charging.replan_due),
         Step("profiles", 2, services.charging.serve_stations),
         Step("charging", 60, services.charging.sweep),
+        Step("lost-ends", 60, services.presuming.end_due),
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),

@@ -22,8 +22,10 @@ from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
 from supervision.csms.journal import JournalService
 from supervision.csms.local_list_sync import LocalListService
+from supervision.csms.presuming import PresumingService
 from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
+from supervision.csms.review import ReviewService
 from supervision.csms.security import SecurityService
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -56,6 +58,8 @@ class Services:
     local_lists: LocalListService
     configuration: ConfigurationService
     probes: ProbeService
+    presuming: PresumingService
+    review: ReviewService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

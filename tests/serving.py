@@ -172,6 +172,7 @@ def _past_of(p: str) -> Callable[[Tx], Any]:
             await tx.execute(insert(schema.charging_transactions).values(**_charged(mine, point, p, n)))
             await tx.execute(insert(schema.command_batches).values(**_batch(mine, p, n)))
             await tx.execute(insert(schema.commands).values(**_command(mine, point, p, n)))
+            await tx.execute(insert(schema.authorisation_attempts).values(**_shown(mine, point, p, n)))
         await tx.execute(
             insert(schema.alerts).values(
                 **mine, station_id=f"{p}st", kind="offline", cause=point, severity="high", opened_at=NOW
@@ -241,7 +242,9 @@ def _charged(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
         "stopped_at": started + timedelta(hours=1) if ended else None,
         "meter_start_wh": 1000 * n,
         "meter_stop_wh": 1000 * n + 500 if ended else None,
+        "measured_wh": 500 if ended else None,
         "energy_wh": 500 if ended else None,
+        "review": "unknown_token" if ended else None,
     }
 
 
@@ -273,6 +276,12 @@ def _command(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, A
         "origin": "api",
         **({} if n == 1 else ended),
     }
+
+
+def _shown(mine: Mapping[str, str], point: str, p: str, n: int) -> dict[str, Any]:
+    at = NOW - timedelta(hours=10 - n)
+    shown = {"purpose": "start", "token_hint": f"{p}a{n}", "status": "Accepted", "person_id": f"{p}d1"}
+    return {**mine, "charging_station": point, "evse_id": 1, "at": at, **shown}
 
 
 async def _credentials(tx: Tx) -> None:

@@ -6,6 +6,7 @@ his own booking at that car's charging point, and anywhere where the community s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from supervision.access import rules, store
@@ -39,7 +40,10 @@ class ChargingAuthoriser:
         row = await find_id_token(reader, request.organisation_id, request.token)
         if row is None or decide_badge(row, staff=True, now=now).status is not IdTokenStatus.ACCEPTED:
             return badge
-        return await self._decide_driver(reader, request, badge.person_id, now) or badge
+        accepted = await self._decide_driver(reader, request, badge.person_id, now)
+        if accepted is None:
+            return badge
+        return replace(accepted, parent=badge.parent, expires_at=badge.expires_at)
 
     async def _decide_code(self, reader: Reader, request: TokenRequest, now: datetime) -> IdTokenDecision:
         code = await self._access.check(

@@ -1,8 +1,8 @@
 """Keeps the energy ledger of every car up to date: charges, trips, and anchors when something tells.
 
 Each movement is written once, named by its cause (``booking:ID``, ``charging_transaction:ID``), so an event
-that comes twice moves nothing. While a car charges its live balance is the last entry plus what the meter
-has counted.
+that comes twice moves nothing; a charge whose energy is revised moves the balance by the difference. While a
+car charges its live balance is the last entry plus what the meter has counted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ from supervision.booking.model import Booking
 from supervision.charging import ledger, store
 from supervision.charging.ledger import Battery, EnergyState, Observation
 from supervision.charging.need import estimated_km
+from supervision.charging.store import Booked
 from supervision.clock import Clock
 from supervision.fleet import store as fleet
 from supervision.fleet.model import Vehicle
 from supervision.kernel.errors import Refused
-from supervision.kernel.events import BookingReturned, ChargingTransactionEnded, VehicleEnergyChanged
+from supervision.kernel.events import (
+    BookingReturned,
+    ChargingTransactionEnded,
+    ChargingTransactionResumed,
+    VehicleEnergyChanged,
+)
 from supervision.store.db import Database, Reader, Tx, across_tenants
 
 Row = Mapping[str, Any]
@@ -57,7 +63,9 @@ def _cause(charging_transaction: Row) -> str:
 
 
 def _counted_wh(row: Row) -> int:
-    """Energy of a charging transaction so far: final, or the last register seen less the first."""
+    """Energy of a charging transaction so far: settled or final, or the last register seen less the first."""
+    if row["settled"] is not None:
+        return max(0, int(row["settled_wh"] or 0))
     if row["energy_wh"] is not None:
         return max(0, int(row["energy_wh"]))
     if row["meter_last_wh"] is None or row["meter_start_wh"] is None:
@@ -96,8 +104,11 @@ class EnergyLedger:
 
         await self._db.write(event.organisation_id, unit)
 
-    async def charging_ended(self, event: ChargingTransactionEnded) -> None:
-        """Add what was charged, then believe a state of charge if the station told one."""
+    async def charging_changed(self, event: ChargingTransactionEnded | ChargingTransactionResumed) -> None:
+        """Add what was charged, then believe a state of charge if the station told one.
+
+        An end may be revised, settled by a person, or withdrawn: what was added follows by the difference.
+        """
         organisation_id = event.organisation_id
 
         async def unit(tx: Tx) -> None:
@@ -108,12 +119,37 @@ class EnergyLedger:
             cause, at = _cause(row), row["stopped_at"] or self._clock.now()
             if await store.has_entry(tx, organisation_id, vehicle.id, kind="full", cause=cause):
                 return  # full already: what trickled in since then is the car's own standby
-            before = await self._before(tx, vehicle)
-            after = ledger.charged(before, battery_of(vehicle), meter_wh=_counted_wh(row), at=at)
-            await self._move(tx, vehicle, "charging", cause, before, after)
-            await self._believe_soc(tx, vehicle, row, after, at)
+            booked = await store.booked_charge(tx, organisation_id, vehicle.id, cause)
+            if booked is not None:
+                await self._correct(tx, vehicle, row, booked, at)
+            elif row["stopped_at"] is not None:
+                await self._add_charge(tx, vehicle, row, at)
 
         await self._db.write(organisation_id, unit)
+
+    async def _add_charge(self, tx: Tx, vehicle: Vehicle, row: Row, at: datetime) -> None:
+        before, meter_wh = await self._before(tx, vehicle), _counted_wh(row)
+        after = ledger.charged(before, battery_of(vehicle), meter_wh=meter_wh, at=at)
+        await self._move(tx, vehicle, "charging", _cause(row), before, after, meter_wh=meter_wh)
+        await self._believe_soc(tx, vehicle, row, after, at)
+
+    async def _correct(self, tx: Tx, vehicle: Vehicle, row: Row, booked: Booked, at: datetime) -> None:
+        """Book the difference; nothing once the car has told its charge since."""
+        meter_wh = 0 if row["stopped_at"] is None else _counted_wh(row)
+        if booked.replaced or meter_wh == booked.meter_wh:
+            return
+        before = await self._before(tx, vehicle)
+        after = ledger.corrected(
+            before,
+            battery_of(vehicle),
+            before=booked.before or ledger.unknown(battery_of(vehicle), at=at),
+            booked_wh=booked.meter_wh,
+            meter_wh=meter_wh,
+            at=at,
+        )
+        cause = f"{_cause(row)}#{booked.corrections + 1}"
+        difference = meter_wh - booked.meter_wh
+        await self._move(tx, vehicle, store.CORRECTION, cause, before, after, meter_wh=difference)
 
     async def _believe_soc(
         self, tx: Tx, vehicle: Vehicle, row: Row, before: EnergyState, at: datetime
@@ -188,14 +224,29 @@ class EnergyLedger:
         return entry[0] if entry is not None else ledger.unknown(battery_of(vehicle), at=self._clock.now())
 
     async def _move(
-        self, tx: Tx, vehicle: Vehicle, kind: str, cause: str, before: EnergyState, after: EnergyState
+        self,
+        tx: Tx,
+        vehicle: Vehicle,
+        kind: str,
+        cause: str,
+        before: EnergyState,
+        after: EnergyState,
+        *,
+        meter_wh: int | None = None,
     ) -> None:
         """Write a movement unless it was written before, and tell that the car's energy changed."""
         organisation_id = vehicle.organisation_id
         if await store.has_entry(tx, organisation_id, vehicle.id, kind=kind, cause=cause):
             return
         await store.add_entry(
-            tx, organisation_id, vehicle.id, kind=kind, cause=cause, before=before, after=after
+            tx,
+            organisation_id,
+            vehicle.id,
+            kind=kind,
+            cause=cause,
+            before=before,
+            after=after,
+            meter_wh=meter_wh,
         )
         tx.emit(
             VehicleEnergyChanged(

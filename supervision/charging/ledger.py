@@ -73,6 +73,27 @@ def charged(state: EnergyState, battery: Battery, *, meter_wh: int, at: datetime
     return _moved(state, battery, by_wh=added, doubt_wh=CHARGE_DOUBT * added, at=at, source="charged")
 
 
+def corrected(
+    state: EnergyState,
+    battery: Battery,
+    *,
+    before: EnergyState,
+    booked_wh: int,
+    meter_wh: int,
+    at: datetime,
+) -> EnergyState:
+    """Move the balance by the difference when a charge turns out to have delivered `meter_wh`.
+
+    `before` is the balance the charge began with: a battery that was thought full took less than the meter
+    delivered, so what it would hold is worked out for both amounts.
+    """
+    was = charged(before, battery, meter_wh=booked_wh, at=at)
+    is_now = charged(before, battery, meter_wh=meter_wh, at=at)
+    difference = is_now.stored_wh - was.stored_wh
+    doubt = CHARGE_DOUBT * abs(difference)
+    return _moved(state, battery, by_wh=difference, doubt_wh=doubt, at=state.as_of, source="charged")
+
+
 def driven(
     state: EnergyState, battery: Battery, *, km: float, at: datetime, estimated: bool = False
 ) -> EnergyState:

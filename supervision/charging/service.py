@@ -40,6 +40,7 @@ from supervision.kernel.events import (
     ChargingStationConnected,
     ChargingStationEvent,
     ChargingTransactionEnded,
+    ChargingTransactionResumed,
     ChargingTransactionStarted,
     Event,
     EvseStatusChanged,
@@ -67,6 +68,7 @@ EVENTS: tuple[type[Event], ...] = (
     EvseStatusChanged,
     ChargingTransactionStarted,
     ChargingTransactionEnded,
+    ChargingTransactionResumed,
     VehicleEnergyChanged,
     ChargingStationConnected,
     ChargingStationBooted,
@@ -97,8 +99,8 @@ class ChargingService:
         match event:
             case BookingReturned():
                 await self.energy.booking_returned(event)
-            case ChargingTransactionEnded():
-                await self.energy.charging_ended(event)
+            case ChargingTransactionEnded() | ChargingTransactionResumed():
+                await self.energy.charging_changed(event)
             case ChargingStationBooted():
                 await self._station_booted(event)
         if isinstance(event, BookingEvent | ChargingStationEvent | VehicleEnergyChanged):

@@ -32,12 +32,16 @@ from supervision.store.schema import (
 
 Row = Mapping[str, Any]
 
+CORRECTION = "correction"
+TOLD = ("full", "soc", "entry")
+"""Kinds of entries that replace the balance instead of moving it."""
 SOURCES: Mapping[str, Source] = {
     "charging": "charged",
     "trip": "driven",
     "full": "full",
     "soc": "reported",
     "entry": "entered",
+    CORRECTION: "charged",
 }
 """Kind of an entry -> what the balance was last drawn from."""
 
@@ -109,8 +113,9 @@ async def add_entry(
     cause: str,
     before: EnergyState,
     after: EnergyState,
+    meter_wh: int | None = None,
 ) -> None:
-    """Append a movement to the ledger."""
+    """Append a movement to the ledger; `meter_wh` is the energy of a charge that it stands for."""
     await tx.execute(
         insert(energy_entries).values(
             organisation_id=organisation_id,
@@ -121,7 +126,48 @@ async def add_entry(
             delta_wh=after.stored_wh - before.stored_wh,
             stored_wh=after.stored_wh,
             uncertainty_wh=after.uncertainty_wh,
+            meter_wh=meter_wh,
         )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booked:
+    """What the ledger holds of one charge: since when, from which balance, how much at the meter in all.
+
+    `corrections` counts the entries after the first; `replaced` says that the balance has been told anew
+    since, so that what the charge added no longer matters.
+    """
+
+    before: EnergyState | None
+    meter_wh: int
+    corrections: int
+    replaced: bool
+
+
+async def booked_charge(reader: Reader, organisation_id: str, vehicle_id: str, cause: str) -> Booked | None:
+    """Return what was booked of a charge; None when nothing was."""
+    table = energy_entries
+    mine = (table.c.organisation_id == organisation_id, table.c.vehicle_id == vehicle_id)
+    of_charge = or_(
+        and_(table.c.kind == "charging", table.c.cause == cause),
+        and_(table.c.kind == CORRECTION, table.c.cause.startswith(f"{cause}#", autoescape=True)),
+    )
+    rows = await reader.all(select(table.c.id, table.c.meter_wh).where(*mine, of_charge).order_by(table.c.id))
+    if not rows:
+        return None
+    first = rows[0]["id"]
+    before = await reader.first(
+        select(table).where(*mine, table.c.id < first).order_by(table.c.id.desc()).limit(1)
+    )
+    told = await reader.scalar(
+        select(table.c.id).where(*mine, table.c.id > first, table.c.kind.in_(TOLD)).limit(1)
+    )
+    return Booked(
+        before=None if before is None else _state(before),
+        meter_wh=sum(row["meter_wh"] or 0 for row in rows),
+        corrections=len(rows) - 1,
+        replaced=told is not None,
     )
 
 

@@ -7,7 +7,7 @@ allow is decided by a package above, which wraps this one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from sqlalchemy import select
 from supervision.accounts.model import RoleName
 from supervision.csms.model import IdTokenDecision, IdTokenStatus
 from supervision.store.db import Reader
-from supervision.store.schema import id_tokens, roles
+from supervision.store.schema import id_tokens, organisations, roles
 
 STAFF = frozenset({RoleName.FLEET_MANAGER.value, RoleName.TECHNICIAN.value})
 
@@ -78,6 +78,39 @@ def decide_badge(row: Mapping[str, Any], *, staff: bool, now: datetime) -> IdTok
         person_id=row["person_id"],
         many_at_once=staff,
     )
+
+
+def may_stop(
+    badge: Mapping[str, Any] | None,
+    *,
+    charges_of: Iterable[str | None],
+    master_pass: str | None,
+    now: datetime,
+) -> bool:
+    """Tell whether a badge stops a charge it did not start: one of its own group's, or any by master pass.
+
+    The badge itself must be good: a lost one of the group, blocked by the operator, stops nothing.
+    """
+    if badge is None or badge["parent"] is None:
+        return False
+    if decide_badge(badge, staff=True, now=now).status is not IdTokenStatus.ACCEPTED:
+        return False
+    groups = (*charges_of, master_pass)
+    return any(same_token(badge["parent"], group) for group in groups)
+
+
+def same_token(one: str | None, other: str | None) -> bool:
+    """Compare badges or groups without regard to case; nothing equals nothing."""
+    return one is not None and other is not None and one.casefold() == other.casefold()
+
+
+async def master_pass_group(reader: Reader, organisation_id: str) -> str | None:
+    """The group whose badges stop any charge and start none (2.0.1 C16)."""
+    table = organisations
+    found: str | None = await reader.scalar(
+        select(table.c.master_pass_group).where(table.c.id == organisation_id)
+    )
+    return found
 
 
 async def find_id_token(reader: Reader, organisation_id: str, token: str) -> Mapping[str, Any] | None:

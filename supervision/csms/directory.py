@@ -25,6 +25,7 @@ from supervision.kernel.events import IdTokensChanged
 from supervision.kernel.timespan import format_instant
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
+    authorisation_attempts,
     charging_stations,
     charging_transactions,
     commands,
@@ -246,6 +247,36 @@ class DirectoryService:
             )
         return None if row is None else command_store.document(row)
 
+    async def attempts(
+        self,
+        organisation_id: str,
+        *,
+        identity: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Badges shown, newest first, in `[since, until)`; `before` is the last id seen."""
+        table = authorisation_attempts
+        conditions = [table.c.organisation_id == organisation_id]
+        for column, value in ((table.c.charging_station, identity), (table.c.status, status)):
+            if value is not None:
+                conditions.append(column == value)
+        if since is not None:
+            conditions.append(table.c.at >= since)
+        if until is not None:
+            conditions.append(table.c.at < until)
+        if before is not None:
+            conditions.append(table.c.id < before)
+        async with self._db.read(organisation_id) as reader:
+            rows = await reader.all(
+                select(table).where(*conditions).order_by(table.c.id.desc()).limit(limit + 1)
+            )
+        found = [_attempt_document(row) for row in rows[:limit]]
+        return _page(found, more=len(rows) > limit, key="id")
+
     # --- badges --------------------------------------------------------------------------------------
 
     async def id_tokens(self, organisation_id: str, *, after: str = "", limit: int = 100) -> Page:
@@ -366,7 +397,10 @@ def _evse_document(row: Mapping[str, Any], charging_transaction_id: int | None) 
 
 
 def charging_transaction_document(row: Mapping[str, Any]) -> Document:
-    """Write one charging transaction; `energy_wh` is None until two readings of the counter are known."""
+    """Write one charging transaction; `energy_wh` is None until two readings of the counter are known.
+
+    `measured_wh` is what the registers say where a person settled another energy.
+    """
     return {
         "id": row["id"],
         "ocpp_transaction_id": row["ocpp_transaction_id"],
@@ -381,11 +415,28 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
         "meter_start_wh": row["meter_start_wh"],
         "meter_stop_wh": row["meter_stop_wh"],
         "meter_last_wh": row["meter_last_wh"],
+        "measured_wh": row["measured_wh"],
         "energy_wh": row["energy_wh"],
         "stop_reason": row["stop_reason"],
+        "presumed": row["presumed"],
+        "settled": row["settled"],
         "charging_state": row["charging_state"],
         "state": row["state"],
         "review": row["review"],
+    }
+
+
+def _attempt_document(row: Mapping[str, Any]) -> Document:
+    return {
+        "id": row["id"],
+        "at": instant_text(row["at"]),
+        "charging_station": row["charging_station"],
+        "evse_id": row["evse_id"],
+        "purpose": row["purpose"],
+        "token_hint": row["token_hint"],
+        "status": row["status"],
+        "person": row["person_id"],
+        "booking": row["booking_id"],
     }
 
 

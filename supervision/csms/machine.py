@@ -3,16 +3,24 @@
 Every field is decided by the rank of the fact that told it, never by the order of arrival, so that
 duplicates, offline replays and swapped messages change nothing. Ended is terminal for the state; late facts
 still complete the registers. Nothing is ever refused: what cannot be trusted is named in `review`.
+
+Beside the facts of the station stand the decisions taken here (ADR 17): a presumed end, which any newer fact
+withdraws, and a person's settlement, which no fact overwrites and which is held up again when one changes
+what it was based on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from supervision.csms.model import Phase, TransactionFact
+from supervision.csms.model import Decision, Phase, PresumedEnd, TransactionFact
+from supervision.kernel.timespan import to_millis
+
+Key = TypeVar("Key", str, int)
 
 POWER_MARGIN = 1.1  # meters and chargers may exceed their nominal power a little
 SLACK_WH = 100  # resolution of coarse meters over short charges
@@ -35,11 +43,19 @@ class Doubt(StrEnum):
     COUNTER_WENT_BACK = "counter_went_back"
     IMPLAUSIBLE_ENERGY = "implausible_energy"  # more than the EVSE can deliver in the time
     UNKNOWN_TOKEN = "unknown_token"  # noqa: S105 - started though the badge was not accepted
+    PRESUMED_END = "presumed_end"  # no end was told: `presumed` says why one is assumed
+    COUNTER_RESET = "counter_reset"  # the counter began anew during the charge
+    UNIT_DOUBTFUL = "unit_doubtful"  # a thousand times more or less than the measured power says
+    CHANGED_SINCE_SETTLED = "changed_since_settled"  # a later fact changed what a person had settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingTransaction:
-    """All that is known of one charging transaction. Registers and energy in Wh."""
+    """All that is known of one charging transaction. Registers and energy in Wh.
+
+    `measured_wh` is what the registers say, `energy_wh` what counts: the same, or what a person settled.
+    `settled_from_wh` is what the registers said at that moment.
+    """
 
     evse_id: int = 0
     connector_id: int = 1
@@ -54,8 +70,13 @@ class ChargingTransaction:
     meter_start_wh: int | None = None
     meter_stop_wh: int | None = None
     meter_last_wh: int | None = None
+    measured_wh: int | None = None
     energy_wh: int | None = None
     review: str | None = None
+    presumed: str | None = None
+    settled: str | None = None
+    settled_wh: int | None = None
+    settled_from_wh: int | None = None
     start_told: bool = False
     stop_register_told: bool = False
     start_rank: int | None = None  # rank of the fact that told meter_start_wh
@@ -75,12 +96,63 @@ def apply(
     return judge(told, max_power_w=max_power_w)
 
 
+def decide(
+    row: ChargingTransaction, decision: Decision, *, max_power_w: float | None = None
+) -> ChargingTransaction:
+    """Apply what was decided here; an end that was told is never replaced by a presumed one."""
+    if not isinstance(decision, PresumedEnd):
+        row = replace(
+            row,
+            settled=decision.how.value,
+            settled_wh=decision.energy_wh,
+            settled_from_wh=row.measured_wh,
+        )
+    elif row.state is State.OPEN:
+        row = replace(
+            row,
+            state=State.ENDED,
+            stopped_at=max(decision.at, row.started_at),
+            stop_reason=f"Presumed {decision.ground.value.replace('_', ' ')}",
+            presumed=decision.ground.value,
+        )
+    return judge(row, max_power_w=max_power_w)
+
+
 def fold(facts: Iterable[TransactionFact], *, max_power_w: float | None = None) -> ChargingTransaction | None:
     """Fold all facts of one charging transaction."""
     row: ChargingTransaction | None = None
     for fact in facts:
         row = apply(row, fact, max_power_w=max_power_w)
     return row
+
+
+def stopped_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -> Key | None:
+    """Tell which charge of a station a stop without a usable id (0, -1, null) ends.
+
+    One that ended by this very stop (it is repeated), else the open one it can be, else the one whose end is
+    only presumed; None where there is a choice.
+    """
+    may = {
+        key: row
+        for key, row in rows.items()
+        if row.started_at <= stop.at and (stop.id_token is None or _same(row.id_token, stop.id_token))
+    }
+    repeated = [key for key, row in may.items() if _ended_by(row, stop)]
+    going = [key for key, row in may.items() if row.state is State.OPEN]
+    presumed = [key for key, row in may.items() if row.presumed is not None]
+    found = repeated or going or presumed
+    return found[0] if len(found) == 1 else None
+
+
+def _ended_by(row: ChargingTransaction, stop: TransactionFact) -> bool:
+    if row.stopped_at is None or row.presumed is not None:
+        return False
+    same_instant = to_millis(row.stopped_at) == to_millis(stop.at)  # a row keeps no more than milliseconds
+    return same_instant and row.meter_last_wh == stop.last_register_wh
+
+
+def _same(one: str | None, other: str) -> bool:
+    return one is not None and one.casefold() == other.casefold()
 
 
 def _blank(fact: TransactionFact) -> ChargingTransaction:
@@ -116,41 +188,63 @@ def _with_phase(row: ChargingTransaction, fact: TransactionFact) -> ChargingTran
         row = replace(row, started_at=fact.at, started_received_at=fact.received_at)
     if fact.charging_state is not None and (row.state_rank is None or fact.rank >= row.state_rank):
         row = replace(row, state_rank=fact.rank, charging_state=fact.charging_state)
-    if fact.phase is Phase.ENDED and row.state is State.OPEN:
-        row = replace(
+    if fact.phase is Phase.ENDED and (row.state is State.OPEN or row.presumed is not None):
+        return replace(
             row,
             state=State.ENDED,
+            presumed=None,
             stopped_at=fact.at,
             stopped_received_at=fact.received_at,
             stop_reason=fact.stop_reason,
             stop_register_told=fact.last_register_wh is not None,
         )
-    return row
+    return _resumed(row) if _contradicts(row, fact) else row
+
+
+def _contradicts(row: ChargingTransaction, fact: TransactionFact) -> bool:
+    """A charge that tells of a later instant had not ended there."""
+    return row.presumed is not None and row.stopped_at is not None and fact.at > row.stopped_at
+
+
+def _resumed(row: ChargingTransaction) -> ChargingTransaction:
+    return replace(row, state=State.OPEN, presumed=None, stopped_at=None, stop_reason=None)
 
 
 def judge(row: ChargingTransaction, *, max_power_w: float | None) -> ChargingTransaction:
-    """Derive stop register, energy and doubts from what was told; idempotent."""
+    """Derive stop register, energy and doubts from what was told and settled; idempotent."""
     if row.state is State.OPEN:
-        return replace(row, review=None if row.start_told else Doubt.START_MISSING)
+        going = replace(row, meter_stop_wh=None, measured_wh=None)
+        return _counted(going, [] if row.start_told else [Doubt.START_MISSING])
     two_readings = row.meter_start_wh is not None and (
         row.stop_register_told or (row.last_rank or 0) > (row.start_rank or 0)
     )
     stop_wh = row.meter_last_wh if two_readings or row.stop_register_told else None
-    energy_wh: int | None = None
+    measured_wh: int | None = None
     if two_readings and stop_wh is not None and row.meter_start_wh is not None:
-        energy_wh = stop_wh - row.meter_start_wh
-    ended = replace(row, meter_stop_wh=stop_wh, energy_wh=None if (energy_wh or 0) < 0 else energy_wh)
-    doubts = _doubts(ended, gone_back=(energy_wh or 0) < 0, max_power_w=max_power_w)
-    return replace(ended, review=",".join(doubts) or None)
+        measured_wh = stop_wh - row.meter_start_wh
+    gone_back = (measured_wh or 0) < 0
+    ended = replace(row, meter_stop_wh=stop_wh, measured_wh=None if gone_back else measured_wh)
+    return _counted(ended, _doubts(ended, gone_back=gone_back, max_power_w=max_power_w))
+
+
+def _counted(row: ChargingTransaction, doubts: list[Doubt]) -> ChargingTransaction:
+    """What counts is what was measured, unless a person settled something else."""
+    if row.settled is None:
+        return replace(row, energy_wh=row.measured_wh, review=",".join(doubts) or None)
+    changed = row.state is State.OPEN or row.measured_wh != row.settled_from_wh
+    return replace(
+        row, energy_wh=row.settled_wh, review=Doubt.CHANGED_SINCE_SETTLED.value if changed else None
+    )
 
 
 def _doubts(row: ChargingTransaction, *, gone_back: bool, max_power_w: float | None) -> list[Doubt]:
     checks = (
+        (Doubt.PRESUMED_END, row.presumed is not None),
         (Doubt.START_MISSING, not row.start_told),
         (Doubt.NO_START_READING, row.start_told and row.meter_start_wh is None),
         (Doubt.NO_STOP_READING, not row.stop_register_told),
         (Doubt.COUNTER_WENT_BACK, gone_back),
-        (Doubt.NO_READINGS, row.energy_wh is None and not gone_back),
+        (Doubt.NO_READINGS, row.measured_wh is None and not gone_back),
         (Doubt.IMPLAUSIBLE_ENERGY, _implausible(row, max_power_w)),
     )
     return [doubt for doubt, present in checks if present]
@@ -162,14 +256,22 @@ def _implausible(row: ChargingTransaction, max_power_w: float | None) -> bool:
     The longer of the station's own duration and the server's is used: an offline station delivers the whole
     charge in one second of ours, a station whose clock was set in between in one second of its own.
     """
-    if (
-        max_power_w is None
-        or row.energy_wh is None
-        or row.stopped_at is None
-        or row.stopped_received_at is None
-    ):
+    if row.measured_wh is None or row.stopped_at is None:
         return False
-    told = (row.stopped_at - row.started_at).total_seconds()
-    received = (row.stopped_received_at - row.started_received_at).total_seconds()
-    cap_wh = max_power_w * POWER_MARGIN * max(told, received, 0.0) / 3600 + SLACK_WH
-    return row.energy_wh > cap_wh
+    cap_wh = most_wh(row, max_power_w)
+    return cap_wh is not None and row.measured_wh > cap_wh
+
+
+def most_wh(row: ChargingTransaction, max_power_w: float | None) -> float | None:
+    """The most an EVSE of this power can have delivered during the charge."""
+    return None if max_power_w is None else max_power_w * POWER_MARGIN * lasted_h(row) + SLACK_WH
+
+
+def lasted_h(row: ChargingTransaction) -> float:
+    """Hours from start to end: the longer of the station's own time and the server's."""
+    told = received = 0.0
+    if row.stopped_at is not None:
+        told = (row.stopped_at - row.started_at).total_seconds()
+    if row.stopped_received_at is not None:
+        received = (row.stopped_received_at - row.started_received_at).total_seconds()
+    return max(told, received, 0.0) / 3600

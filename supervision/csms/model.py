@@ -125,11 +125,21 @@ class Reading(NamedTuple):
     value_milli: int
 
 
+class SignedValue(NamedTuple):
+    """What a meter signed (OCMF and the like): text to be kept as it is, never a number."""
+
+    data: str
+    context: str
+    encoding: str | None = None
+    public_key: str | None = None
+
+
 class MeterSample(NamedTuple):
     """What a meter said at one instant."""
 
     at: datetime | None
     readings: tuple[Reading, ...]
+    signed: tuple[SignedValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +176,44 @@ class TransactionFact:
 
 
 RANK_OF_STOP = 2**62
+
+
+class Ground(StrEnum):
+    """Why the central system takes a charging transaction for ended though no end was told."""
+
+    SUPERSEDED = "superseded"  # the next charge began at the same EVSE
+    IDLE = "idle"  # the EVSE has been free again for a while
+    NEVER_STARTED = "never_started"  # the same, and no energy ever flowed
+    GONE = "gone"  # the station has been away for days
+    BY_HAND = "by_hand"  # a person closed it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresumedEnd:
+    """An end nobody told: `at` is the station's time of the last thing heard of the charge."""
+
+    ground: Ground
+    at: datetime
+
+
+class SettledHow(StrEnum):
+    """How a person settled what the machine may not decide."""
+
+    ACCEPTED = "accepted"  # the energy proposed
+    ENTERED = "entered"  # another energy, with a reason
+    NONE = "none"  # no energy is counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The energy in Wh a person decided on; None when none is counted."""
+
+    how: SettledHow
+    energy_wh: int | None
+
+
+Decision = PresumedEnd | Settlement
+"""What was decided here about a charging transaction, beside what its station told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

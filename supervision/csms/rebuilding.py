@@ -1,11 +1,13 @@
-"""Charging transactions from nothing but the journal of frames: the proof that nothing else decides them.
+"""Charging transactions from nothing but the journal of frames and of decisions: nothing else decides them.
 
-Reads frames of one station in order and folds them as the live handlers do, without database or clock. Only
-what the journal can say is compared: badges are judged elsewhere.
+Reads frames of one station in order and folds them as the live handlers do, without database or clock; a
+decision taken here (ADR 17) comes after the frames that were known then. Only what these journals can say is
+compared: doubts about badges and about readings as a whole (`csms.deciding.reviewed`) are judged elsewhere.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +16,7 @@ from typing import Any
 from supervision.csms import machine, v16, v201
 from supervision.csms.frame import Call, CallResult, Version, read_frame
 from supervision.csms.machine import ChargingTransaction
-from supervision.csms.model import Phase, TransactionFact, register_wh, trusted_time
+from supervision.csms.model import Decision, Phase, TransactionFact, register_wh, trusted_time
 from supervision.csms.schemas import read_leniently
 from supervision.kernel.errors import FieldError
 from supervision.kernel.timespan import to_millis
@@ -27,6 +29,16 @@ class JournalFrame:
     at: datetime
     direction: str
     text: str
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalDecision:
+    """One row of the journal of decisions, with the OCPP id of its charging transaction."""
+
+    after_frame: int
+    ocpp_transaction_id: str
+    decision: Decision
 
 
 @dataclass
@@ -43,18 +55,31 @@ class _Station:
         evse_id = (row.evse_id if row is not None else 0) or fact.evse_id or 0
         self.rows[key] = machine.apply(row, fact, max_power_w=self.max_power_w.get(evse_id))
 
+    def decide(self, entry: JournalDecision) -> None:
+        row = self.rows[entry.ocpp_transaction_id]
+        power_w = self.max_power_w.get(row.evse_id)
+        self.rows[entry.ocpp_transaction_id] = machine.decide(row, entry.decision, max_power_w=power_w)
+
 
 def rebuild(
-    frames: Iterable[JournalFrame], version: Version, max_power_w: Mapping[int, float]
+    frames: Iterable[JournalFrame],
+    version: Version,
+    max_power_w: Mapping[int, float],
+    decisions: Iterable[JournalDecision] = (),
 ) -> dict[str, ChargingTransaction]:
-    """Fold one station's journal into its charging transactions, by OCPP transaction id."""
+    """Fold one station's journals into its charging transactions, by OCPP transaction id."""
     station = _Station(version, max_power_w)
+    waiting = deque(decisions)
     for frame in frames:
+        while waiting and waiting[0].after_frame < frame.id:
+            station.decide(waiting.popleft())
         read = read_frame(frame.text, version)
         if frame.direction == "in" and isinstance(read, Call):
             _take(station, read, frame.at)
         elif frame.direction == "out" and isinstance(read, CallResult):
             _answered(station, read)
+    for entry in waiting:
+        station.decide(entry)
     return station.rows
 
 
@@ -102,18 +127,8 @@ def _stop(station: _Station, _call: Call, payload: dict[str, Any], at: datetime)
     key = v16.natural_key_of_stop(payload)
     known = str(number) if number is not None and str(number) in station.rows else key
     if known == key and key not in station.rows and number is None:
-        known = _the_one_open(station, fact) or key
+        known = machine.stopped_by(station.rows, fact) or key
     station.fold(known, fact)
-
-
-def _the_one_open(station: _Station, fact: TransactionFact) -> str | None:
-    badge = None if fact.id_token is None else fact.id_token.casefold()
-    found = [
-        key
-        for key, row in station.rows.items()
-        if row.state is machine.State.OPEN and (badge is None or (row.id_token or "").casefold() == badge)
-    ]
-    return found[0] if len(found) == 1 else None
 
 
 def _transaction_event(station: _Station, _call: Call, payload: dict[str, Any], at: datetime) -> None:

@@ -108,23 +108,29 @@ def _drop_unknown_fields(payload: dict[str, Any], error: ValidationError) -> boo
 
 
 def _convert(payload: dict[str, Any], error: ValidationError) -> bool | None:
-    """Numbers as text and text as numbers; null and what cannot be converted is dropped."""
+    """Numbers as text and text as numbers; null and what cannot be converted is dropped.
+
+    A register with a fraction of a Wh is rounded: to drop it would cost the energy of the charge.
+    """
     value = _at(payload, error.instance_path)
     converted: object = _DROPPED
     for wanted in error.kind.as_dict()["types"]:
         converted = _CONVERSIONS.get(wanted, _no_conversion)(value)
+        if converted is _DROPPED and error.instance_path and error.instance_path[-1] in _REGISTERS:
+            converted = _to_integer(_rounded(value))
     return _put(payload, error.instance_path, converted)
 
 
 def _match_word(payload: dict[str, Any], error: ValidationError) -> bool | None:
-    """Accept another case or spaces around; drop an unknown word, unless dropping would change a reading.
+    """Accept another case, spaces or quotes around; drop an unknown word.
 
-    Without its measurand or unit a sampled value would be read as energy in Wh: it is kept and skipped later.
+    Not where dropping would change a reading: without its measurand or unit a sampled value would be read as
+    energy in Wh, so it is kept and skipped later.
     """
     value = _at(payload, error.instance_path)
     field = error.instance_path[-1] if error.instance_path else ""
     words = {str(word).casefold(): word for word in error.kind.as_dict()["options"]}
-    known = words.get(str(value).strip().casefold())
+    known = words.get(str(value).strip(" \t\"'").casefold())
     if known is None and field in _KEPT_WORDS:
         return False
     if known is None and field == "errorCode":
@@ -168,6 +174,14 @@ def _to_integer(value: object) -> object:
     except ValueError:
         return _DROPPED
     return int(number) if number is not None and number.is_integer() and abs(number) < 2**53 else _DROPPED
+
+
+_REGISTERS = frozenset({"meterStart", "meterStop"})
+
+
+def _rounded(value: object) -> object:
+    number = _to_number(value) if isinstance(value, str) else value
+    return float(round(number)) if isinstance(number, float) and abs(number) < 2**53 else _DROPPED
 
 
 def _to_number(value: object) -> object:

@@ -10,26 +10,31 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Table, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from supervision.csms import model
 from supervision.csms.admission import NO_PROOF, Proof
+from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import mask_frame
-from supervision.csms.model import MeterSample, Reading, ReadingKind, trusted_time
+from supervision.csms.metering import DROP_WH, Seen
+from supervision.csms.model import Decision, MeterSample, Reading, ReadingKind, SignedValue, trusted_time
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import Database, Job, Reader, Tx
 from supervision.store.schema import (
     charging_stations,
+    charging_transaction_decisions,
     charging_transaction_events,
     charging_transactions,
     evses,
     frames,
     meter_values,
+    signed_meter_values,
 )
 
+MAX_SIGNED = 20  # of one instant: a meter signs its beginning, its end, a few in between
 MAX_READINGS = 400  # of one message; a hostile one of 64 KiB could hold thousands
 
 
@@ -57,6 +62,7 @@ class HotPath:
         # `frame` and `samples`, which every message pays for, write their values in this order.
         if (self._frame.names, self._sample.names) != (_FRAME_COLUMNS, _SAMPLE_COLUMNS):
             raise RuntimeError("the driver wants another order of columns")
+        self._signed = db.prepare(_insert_new(db, signed_meter_values), *_SIGNED_COLUMNS)
         self._power = db.prepare(_power_update())
         self._soc = db.prepare(_soc_update())
         self._status = db.prepare(_status_update())
@@ -93,7 +99,9 @@ class HotPath:
             at = to_millis(trusted_time(sample.at, received_at))
             power_w = model.power_w(sample)
             self._live(job, station, evse_id, sample, power_w, at)
-            if budget <= 0:
+            for value in sample.signed[:MAX_SIGNED]:
+                self._keep_signed(job, station, evse_id, value, at, received, charging_transaction_id)
+            if budget <= 0 or not sample.readings:
                 continue
             readings = encode_readings(sample.readings[:budget])
             budget -= len(sample.readings)
@@ -111,6 +119,31 @@ class HotPath:
             )
             job.rows.append((self._sample, values))
         job.topics.add(station.topic)
+
+    def _keep_signed(
+        self,
+        job: Job,
+        station: Station,
+        evse_id: int,
+        value: SignedValue,
+        at_ms: int,
+        received_ms: int,
+        charging_transaction_id: int | None,
+    ) -> None:
+        job.add(
+            self._signed,
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            evse_id=evse_id,
+            charging_transaction_id=charging_transaction_id,
+            at=at_ms,
+            received_at=received_ms,
+            context=value.context,
+            encoding=value.encoding,
+            public_key=value.public_key,
+            data=value.data,
+            digest=digest(value.data),
+        )
 
     def _live(
         self, job: Job, station: Station, evse_id: int, sample: MeterSample, power_w: int | None, at: int
@@ -180,6 +213,21 @@ _SAMPLE_COLUMNS = (
     "power_w",
     "register_wh",
     "readings",
+    "digest",
+)
+
+
+_SIGNED_COLUMNS = (
+    "organisation_id",
+    "charging_station",
+    "evse_id",
+    "charging_transaction_id",
+    "at",
+    "received_at",
+    "context",
+    "encoding",
+    "public_key",
+    "data",
     "digest",
 )
 
@@ -333,6 +381,17 @@ async def open_charging_transactions(tx: Reader, station: Station) -> Sequence[M
     )
 
 
+async def stoppable_charging_transactions(
+    tx: Reader, station: Station, stopped_at: datetime
+) -> Sequence[Mapping[str, Any]]:
+    """Return the rows a stop of that instant may be about: open, presumed to have ended, or ended then."""
+    table = charging_transactions
+    which = or_(
+        table.c.state == State.OPEN.value, table.c.presumed.is_not(None), table.c.stopped_at == stopped_at
+    )
+    return await tx.all(select(table).where(_of(table, station), which).order_by(table.c.id))
+
+
 async def insert_charging_transaction(
     tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:
@@ -352,6 +411,63 @@ async def update_charging_transaction(
     """Change a row of this station."""
     table = charging_transactions
     await tx.execute(update(table).where(_of(table, station), table.c.id == row_id).values(**values))
+
+
+async def insert_decision(
+    tx: Tx,
+    station: Station,
+    row_id: int,
+    decision: Decision,
+    *,
+    at: datetime,
+    by_person_id: str | None = None,
+    note: str | None = None,
+) -> None:
+    """Record a decision and which of the station's frames were known when it was taken."""
+    last = select(func.coalesce(func.max(frames.c.id), 0)).where(_of(frames, station))
+    await tx.execute(
+        insert(charging_transaction_decisions).values(
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            charging_transaction_id=row_id,
+            at=at,
+            after_frame=await tx.scalar(last),
+            by_person_id=by_person_id,
+            note=note,
+            **decision_values(decision),
+        )
+    )
+
+
+async def seen_readings(reader: Reader, station: Station, row_id: int, folded: ChargingTransaction) -> Seen:
+    """Return what the readings of an ended charge say as a whole, up to its end."""
+    table = meter_values
+    mine = (
+        select(
+            table.c.power_w,
+            table.c.register_wh,
+            func.lag(table.c.register_wh).over(order_by=(table.c.at, table.c.id)).label("before_wh"),
+        )
+        .where(
+            _of(table, station),
+            table.c.charging_transaction_id == row_id,
+            table.c.at >= folded.started_at,
+            table.c.at <= (folded.stopped_at or folded.started_at),
+        )
+        .subquery()
+    )
+    fell = case((mine.c.register_wh < mine.c.before_wh - DROP_WH, 1), else_=0)
+    row = await reader.first(
+        select(
+            func.coalesce(func.sum(fell), 0).label("drops"),
+            func.count(mine.c.power_w).label("powers"),
+            func.avg(mine.c.power_w).label("average_w"),
+        )
+    )
+    if row is None:
+        return Seen()
+    average_w = None if row["average_w"] is None else float(row["average_w"])
+    return Seen(drops=int(row["drops"]), powers=int(row["powers"]), average_w=average_w)
 
 
 async def insert_transaction_event(tx: Tx, db: Database, station: Station, values: Mapping[str, Any]) -> bool:

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from supervision.csms.model import ENERGY_REGISTER, OUTLET, PHASES, MeterSample, Reading, ReadingKind
+from supervision.csms.model import (
+    ENERGY_REGISTER,
+    OUTLET,
+    PHASES,
+    MeterSample,
+    Reading,
+    ReadingKind,
+    SignedValue,
+)
 from supervision.kernel.errors import FieldError
 
 # Wire unit -> base unit and factor to it. What is not listed is kept under its own name.
@@ -36,6 +44,9 @@ _MEASURANDS = frozenset(
 )
 _PHASE_WORDS = frozenset({*PHASES, "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"})
 _MAX_MILLI = 2**53
+_PERIODIC = "Sample.Periodic"
+_OCMF = "OCMF|"
+_SEAL = "signedMeterValue"
 
 
 def moment(value: object) -> datetime | None:
@@ -81,25 +92,61 @@ def samples(values: object) -> tuple[MeterSample, ...]:
     """Read a `meterValue` list of either version; what is no reading is left out."""
     if not isinstance(values, list):
         return ()
-    found = [
-        MeterSample(at=moment(value.get("timestamp")), readings=tuple(_readings(value.get("sampledValue"))))
-        for value in values
-        if isinstance(value, dict)
-    ]
-    return tuple(sample for sample in found if sample.readings)
+    found = [_sample(value) for value in values if isinstance(value, dict)]
+    return tuple(sample for sample in found if sample.readings or sample.signed)
 
 
-def _readings(sampled: object) -> Iterable[Reading]:
-    if isinstance(sampled, list):
-        for item in sampled:
-            reading = _reading(item) if isinstance(item, dict) else None
-            if reading is not None:
-                yield reading
+def _sample(value: Mapping[str, Any]) -> MeterSample:
+    sampled = value.get("sampledValue")
+    if not isinstance(sampled, list):
+        return MeterSample(at=None, readings=())
+    readings = tuple(_readings(sampled))
+    at = moment(value.get("timestamp"))
+    if len(readings) == len(sampled) and not any(_SEAL in item for item in sampled):
+        return MeterSample(at, readings)  # nearly always: numbers and nothing else
+    return MeterSample(at, readings, tuple(_signed(sampled)))
+
+
+def _signed(sampled: list[Any]) -> Iterable[SignedValue]:
+    """The signed values: in 1.6 in place of the number, in 2.0.1 beside it."""
+    for item in sampled:
+        if not isinstance(item, dict):
+            continue
+        told = item.get(_SEAL)
+        if isinstance(told, dict) and isinstance(told.get("signedMeterData"), str):
+            yield SignedValue(
+                data=told["signedMeterData"],
+                context=_context(item),
+                encoding=text(told, "encodingMethod"),
+                public_key=text(told, "publicKey"),
+            )
+        elif _is_signed(item):
+            encoding = "OCMF" if item["value"].startswith(_OCMF) else None
+            yield SignedValue(data=item["value"], context=_context(item), encoding=encoding)
+
+
+def _is_signed(item: Mapping[str, Any]) -> bool:
+    """Signed text in place of a number (1.6), also where the station forgets to say so."""
+    value = item.get("value")
+    return isinstance(value, str) and (item.get("format") == "SignedData" or value.startswith(_OCMF))
+
+
+def _context(item: Mapping[str, Any]) -> str:
+    return (text(item, "context") or _PERIODIC)[:50]
+
+
+def _readings(sampled: list[Any]) -> Iterable[Reading]:
+    for item in sampled:
+        reading = _reading(item) if isinstance(item, dict) else None
+        if reading is not None:
+            yield reading
 
 
 def _reading(item: Mapping[str, Any]) -> Reading | None:
     """One sampled value with the defaults of the standard: imported energy, Wh, outlet, periodic."""
     get = item.get
+    if get("format") == "SignedData":  # digits of a signature are no reading
+        return None
     measure = get("unitOfMeasure")
     unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
     try:
@@ -109,7 +156,7 @@ def _reading(item: Mapping[str, Any]) -> Reading | None:
             exponent,
             get("phase"),
             get("location", OUTLET),
-            get("context", "Sample.Periodic"),
+            get("context", _PERIODIC),
         )
     except TypeError:  # a list or an object where a word belongs
         return None

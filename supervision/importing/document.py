@@ -71,6 +71,9 @@ def _organisation(item: Fields) -> Entry:
         if not isinstance(legal, dict):
             raise FieldError(item.at("legal"), "an object is wanted")
         entry.values["legal"] = legal
+    if item.has("master_pass_group"):
+        entry.values["master_pass_group"] = item.text("master_pass_group")
+    item.ignore("master_pass_group")
     item.close()
     return entry
 

@@ -127,7 +127,15 @@ class ChargingTransactionStarted(ChargingStationEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ChargingTransactionEnded(ChargingStationEvent):
-    """Energy delivery ended; the row holds both registers."""
+    """Energy delivery ended, or what is known of its end was revised; the row holds both registers."""
+
+    evse_id: int
+    charging_transaction_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargingTransactionResumed(ChargingStationEvent):
+    """A presumed end was none: the charge has spoken again."""
 
     evse_id: int
     charging_transaction_id: int

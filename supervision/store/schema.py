@@ -89,6 +89,7 @@ organisations = Table(
     Column("id", String, primary_key=True),
     Column("name", String, nullable=False),
     Column("legal", JSON, nullable=False, default=dict),  # address, siren, vat_id, vat_rate, legal notes
+    Column("master_pass_group", String),  # its badges stop any charge and start none (OCPP 2.0.1 C16)
     Column("created_at", Instant, nullable=False),
 )
 
@@ -447,6 +448,7 @@ authorisation_attempts = Table(
     Column("charging_station", String, nullable=False),
     Column("evse_id", Integer),
     Column("at", Instant, nullable=False),
+    Column("purpose", String),  # show | start | stop; None in rows older than the column
     Column("token_hint", String, nullable=False),  # last characters only
     Column("status", String, nullable=False),
     Column("person_id", String),
@@ -479,8 +481,13 @@ charging_transactions = Table(
     Column("meter_start_wh", BigInteger),
     Column("meter_stop_wh", BigInteger),
     Column("meter_last_wh", BigInteger),
-    Column("energy_wh", BigInteger),
+    Column("measured_wh", BigInteger),  # what the registers say
+    Column("energy_wh", BigInteger),  # what counts: the same, or what a person settled
     Column("stop_reason", String),
+    Column("presumed", String),  # csms.model.Ground of an end that was not told
+    Column("settled", String),  # csms.model.SettledHow
+    Column("settled_wh", BigInteger),
+    Column("settled_from_wh", BigInteger),  # what the registers said then
     Column("start_told", Boolean, nullable=False, default=False),
     Column("stop_register_told", Boolean, nullable=False, default=False),
     # Ranks of the messages that told a field (csms.machine): order of arrival decides nothing.
@@ -494,6 +501,7 @@ charging_transactions = Table(
     UniqueConstraint("charging_station", "natural_key"),
     UniqueConstraint("charging_station", "ocpp_transaction_id"),
     Index(None, "organisation_id", "charging_station", "state"),
+    Index(None, "organisation_id", "review"),
     Index(None, "booking_id"),
     sqlite_autoincrement=True,
 )
@@ -512,6 +520,43 @@ charging_transaction_events = Table(
     Column("offline", Boolean, nullable=False, default=False),
     Column("payload", JSON, nullable=False),
     UniqueConstraint("charging_station", "ocpp_transaction_id", "seq_no", "event_type"),
+    sqlite_autoincrement=True,
+)
+
+charging_transaction_decisions = Table(
+    "charging_transaction_decisions",  # what was decided here, beside what the station told
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("charging_transaction_id", BigInteger, ForeignKey("charging_transactions.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("after_frame", BigInteger, nullable=False),  # the station's last frame that was known then
+    Column("kind", String, nullable=False),  # presumed_end | settlement
+    Column("facts", JSON, nullable=False),  # csms.decisions writes and reads them
+    Column("by_person_id", String),
+    Column("note", String),
+    Index(None, "charging_transaction_id"),
+    sqlite_autoincrement=True,
+)
+
+signed_meter_values = Table(
+    "signed_meter_values",  # what a meter signed: kept as it came, never read as a number
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("evse_id", Integer, nullable=False),
+    Column("charging_transaction_id", BigInteger),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("context", String, nullable=False),
+    Column("encoding", String),  # as told: OCMF, EDL, ...
+    Column("public_key", Text),
+    Column("data", Text, nullable=False),
+    Column("digest", BigInteger, nullable=False),  # a repeated message is the same row
+    UniqueConstraint("charging_station", "at", "evse_id", "digest"),
+    Index(None, "charging_transaction_id"),
     sqlite_autoincrement=True,
 )
 
@@ -817,11 +862,12 @@ energy_entries = Table(
     _tenant(),
     Column("vehicle_id", String, ForeignKey("vehicles.id"), nullable=False),
     Column("at", Instant, nullable=False),
-    Column("kind", String, nullable=False),  # charging | trip | full | soc | entry
+    Column("kind", String, nullable=False),  # charging | trip | full | soc | entry | correction
     Column("cause", String, nullable=False),  # charging_transaction:ID, booking:ID ...; makes it idempotent
     Column("delta_wh", Integer, nullable=False),
     Column("stored_wh", Integer, nullable=False),
     Column("uncertainty_wh", Integer, nullable=False),
+    Column("meter_wh", BigInteger),  # energy of a charge, at the meter, that this entry stands for
     UniqueConstraint("vehicle_id", "kind", "cause"),
     Index(None, "vehicle_id", "id"),
     sqlite_autoincrement=True,

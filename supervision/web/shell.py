@@ -69,6 +69,7 @@ class Shell:
 MANAGER_NAV = (
     NavItem(href="/supervision", label=N_("Supervision"), icon="gauge"),
     NavItem(href="/charging-stations", label=N_("Charging stations"), icon="plug-zap"),
+    NavItem(href="/charging/review", label=N_("To settle"), icon="triangle-alert"),
 )
 DRIVER_NAV = (
     NavItem(href="/drive", label=N_("Book"), icon="search"),

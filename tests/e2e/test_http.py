@@ -32,6 +32,8 @@ PRIVATE = (
     "/charging-stations",
     "/charging-stations/EURRE-1",
     "/charging-stations/EURRE-1/events",
+    "/charging/review",
+    "/charging/attempts",
     "/command-batches",
     "/command-batches/x",
     "/command-batches/x/events",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -385,6 +385,13 @@ async def test_driver_badge_charges_during_his_own_booking_only(world: World) ->
     assert (await decide(world, other_evse)).status is IdTokenStatus.INVALID
     await world.at(2.3)
     assert (await decide(world, badge)).status is IdTokenStatus.INVALID
+
+
+async def test_driver_badge_keeps_its_group_so_that_another_of_it_may_stop(world: World) -> None:
+    await world.db.write(TESTS, lambda tx: factories.id_token(tx, person_id="d1", parent="FAMILY"))
+    await world.book(0.5, 2)
+    await world.at(0.5)
+    assert await decide(world, token("04A1B2C3")) == replace(ACCEPTED, parent="FAMILY")
 
 
 async def test_driver_badge_charges_anywhere_where_the_community_says_so(world: World) -> None:

@@ -19,6 +19,7 @@ EXAMPLE = re.compile(
 ELSEWHERE = {
     "already_credited",
     "bad_credentials",
+    "bad_energy",
     "box_fault",
     "box_locked",
     "code_not_released",

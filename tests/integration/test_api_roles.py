@@ -207,6 +207,19 @@ CASES: dict[tuple[str, str], Case] = {
     ("GET", "/charging-transactions"): Case(
         "/charging-transactions?charging_station=CP16", {*OWN}, foreign=200
     ),
+    ("GET", "/charging-transactions/review"): Case("/charging-transactions/review", {*OWN}, foreign=200),
+    ("GET", "/charging-transactions/{id}/review"): Case(
+        "/charging-transactions/1/review", STAFF, 404, unknown="/charging-transactions/999/review"
+    ),
+    ("POST", "/charging-transactions/{id}/settlement"): Case(
+        "/charging-transactions/1/settlement",
+        MANAGERS,
+        404,
+        unknown="/charging-transactions/999/settlement",
+        body={"how": "none"},
+        also={"technician": 403},
+    ),
+    ("GET", "/authorisation-attempts"): Case("/authorisation-attempts", {*OWN}, foreign=200),
     ("GET", "/id-tokens"): Case("/id-tokens", {*OWN}, foreign=200),
     ("POST", "/id-tokens"): Case(
         "/id-tokens",
@@ -339,7 +352,14 @@ async def held(world: World, key: tuple[str, str], case: Case, role: str) -> Non
 
 async def state_of(world: World) -> list[Any]:
     api = world.api("admin")
-    lists = ("/charging-stations", "/id-tokens", "/bookings?driver=d1", "/bookings?driver=d2", "/invoices")
+    lists = (
+        "/charging-stations",
+        "/charging-transactions",
+        "/id-tokens",
+        "/bookings?driver=d1",
+        "/bookings?driver=d2",
+        "/invoices",
+    )
     return [await api.get(path) for path in lists]
 
 

@@ -28,6 +28,7 @@ POST_PATHS = {
     "/charging-stations/{identity}/boot-policy": "/charging-stations/CP16/boot-policy",
     "/desired-settings": "/desired-settings",
     "/desired-settings/standard": "/desired-settings/standard",
+    "/charging-transactions/{id}/settlement": "/charging-transactions/1/settlement",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{

@@ -21,6 +21,8 @@ from supervision.kernel.events import (
     ChargingTransactionEnded,
     Event,
 )
+from supervision.kernel.events import ChargingTransactionEnded as Ended
+from supervision.kernel.events import ChargingTransactionResumed as Resumed
 from supervision.kernel.timespan import format_instant
 from supervision.store import schema
 from supervision.store.db import Database, Tx
@@ -297,6 +299,81 @@ async def test_a_charge_is_added_once_however_often_it_is_told(
         (row["kind"], row["delta_wh"], row["stored_wh"]) for row in await rows(db, schema.energy_entries)
     ]
     assert entries == [("entry", 0, 26_000), ("charging", 9_000, 35_000)]
+
+
+def about(kind: type[Ended] | type[Resumed], row_id: int) -> Ended | Resumed:
+    place = {"organisation_id": "org", "charging_station": "CP16", "station_id": "st"}
+    return kind(evse_id=1, charging_transaction_id=row_id, **place)
+
+
+async def revise(db: Database, row_id: int, **values: Any) -> None:
+    table = schema.charging_transactions
+
+    async def unit(tx: Tx) -> None:
+        await tx.execute(update(table).where(table.c.id == row_id).values(**values))
+
+    await db.write(TESTS, unit)
+
+
+async def ledger_of(db: Database) -> list[tuple[str, int, int]]:
+    return [(row["kind"], row["delta_wh"], row["stored_wh"]) for row in await rows(db, schema.energy_entries)]
+
+
+ENDED_AT = NOW + timedelta(hours=1)
+
+
+async def test_a_revised_end_moves_the_balance_by_the_difference(
+    db: Database, service: ChargingService
+) -> None:
+    await enter(service, 50)
+    row_id = await charging(db, state="ended", stopped_at=ENDED_AT, energy_wh=10_000)
+    await happen(service, about(Ended, row_id))
+    await revise(db, row_id, energy_wh=12_000)
+    await happen(service, about(Ended, row_id))
+    await happen(service, about(Ended, row_id))
+    await revise(db, row_id, energy_wh=None, settled="none")
+    await happen(service, about(Ended, row_id))
+    assert (await ledger_of(db))[1:] == [
+        ("charging", 9_000, 35_000),
+        ("correction", 1_800, 36_800),
+        ("correction", -10_800, 26_000),
+    ]
+
+
+async def test_a_presumed_end_that_was_none_gives_back_what_it_added(
+    db: Database, service: ChargingService
+) -> None:
+    await enter(service, 50)
+    row_id = await charging(db, state="ended", stopped_at=ENDED_AT, energy_wh=10_000)
+    await happen(service, about(Ended, row_id))
+    await revise(db, row_id, state="open", stopped_at=None, energy_wh=None)
+    await happen(service, about(Resumed, row_id))
+    await revise(db, row_id, state="ended", stopped_at=ENDED_AT, energy_wh=10_000)
+    await happen(service, about(Ended, row_id))
+    assert [stored for _, _, stored in await ledger_of(db)] == [26_000, 35_000, 26_000, 35_000]
+
+
+async def test_a_battery_that_was_thought_full_is_corrected_by_what_it_really_took(
+    db: Database, service: ChargingService
+) -> None:
+    await enter(service, 90)
+    row_id = await charging(db, state="ended", stopped_at=ENDED_AT, energy_wh=20_000)
+    await happen(service, about(Ended, row_id))
+    await revise(db, row_id, energy_wh=2_000)
+    await happen(service, about(Ended, row_id))
+    assert (await ledger_of(db))[1:] == [("charging", 5_200, 52_000), ("correction", -3_400, 48_600)]
+
+
+async def test_a_dashboard_read_since_is_not_moved_by_a_revision(
+    db: Database, service: ChargingService
+) -> None:
+    await enter(service, 50)
+    row_id = await charging(db, state="ended", stopped_at=ENDED_AT, energy_wh=10_000)
+    await happen(service, about(Ended, row_id))
+    await service.energy.enter("org", "car-1", percent=70, cause="person:m1:later")
+    await revise(db, row_id, energy_wh=30_000)
+    await happen(service, about(Ended, row_id))
+    assert [kind for kind, _, _ in await ledger_of(db)] == ["entry", "charging", "entry"]
 
 
 async def test_a_trip_is_subtracted_by_its_odometer(db: Database, service: ChargingService) -> None:

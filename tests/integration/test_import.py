@@ -52,6 +52,14 @@ async def test_import_changed_entry_updates_it_alone(sqlite_db: Database, clock:
     assert await run(sqlite_db, clock, document) == Summary(created=0, updated=2, unchanged=35)
 
 
+async def test_import_names_the_group_of_the_master_pass(sqlite_db: Database, clock: FixedClock) -> None:
+    document = {"organisations": [{"id": "org", "name": "Org", "master_pass_group": "CHIEFS"}]}
+    await run(sqlite_db, clock, document)
+    async with sqlite_db.read(EVERYTHING) as reader:
+        found = await reader.scalar(select(schema.organisations.c.master_pass_group))
+    assert found == "CHIEFS"
+
+
 async def test_import_changed_rules_keeps_their_history(sqlite_db: Database, clock: FixedClock) -> None:
     document = demo_document()
     await run(sqlite_db, clock, document)

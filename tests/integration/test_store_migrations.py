@@ -20,7 +20,13 @@ from supervision.kernel.timespan import to_millis
 from supervision.store import migrate as migrations
 from supervision.store.db import Database, Tx, driver_url
 from supervision.store.migrate import current, head, migrate
-from supervision.store.schema import metadata, meter_values, vehicles
+from supervision.store.schema import (
+    charging_transactions,
+    energy_entries,
+    metadata,
+    meter_values,
+    vehicles,
+)
 from tests import factories
 from tests.factories import TESTS
 
@@ -174,3 +180,44 @@ async def test_sqlite_commits_are_as_durable_as_promised(sqlite_db: Database, sq
         full = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
     assert await asyncio.to_thread(mode) == "wal"
     assert full == 2
+
+
+OLD_CHARGE = """
+INSERT INTO charging_transactions
+    (id, organisation_id, charging_station, evse_id, connector_id, ocpp, ocpp_transaction_id, natural_key,
+     state, started_at, started_received_at, energy_wh, start_told, stop_register_told)
+VALUES (7, 'org', 'CP16', 1, 1, '1.6', '7', 'k7', 'ended', 1000, 1000, 5000, true, true)
+"""
+OLD_ENTRY = """
+INSERT INTO energy_entries (organisation_id, vehicle_id, at, kind, cause, delta_wh, stored_wh, uncertainty_wh)
+VALUES ('org', 'car-1', 1000, :kind, :cause, 4500, 30000, 100)
+"""
+
+
+async def test_old_charges_say_what_was_measured_and_what_was_booked(
+    bare_database_url: str, clock: FixedClock
+) -> None:
+    await migrate(bare_database_url, to="0002")
+    place = text("INSERT INTO organisations (id, name, legal, created_at) VALUES ('org', 'Org', '{}', 0)")
+
+    async def old(tx: Tx) -> None:
+        await tx.execute(place)
+        await factories.community(tx)
+        await factories.station(tx)
+        await factories.charging_station(tx)
+        await factories.vehicle(tx)
+        await tx.execute(text(OLD_CHARGE))
+        for kind, cause in (
+            ("charging", "charging_transaction:7"),
+            ("charging", "charging_transaction:8"),
+            ("trip", "booking:b1"),
+        ):
+            await tx.execute(text(OLD_ENTRY), [{"kind": kind, "cause": cause}])
+
+    async with Database.open(bare_database_url, clock=clock) as db:
+        await db.write(TESTS, old)
+    await migrate(bare_database_url)
+    async with Database.open(bare_database_url, clock=clock) as db, db.read(TESTS) as reader:
+        assert await reader.scalar(select(charging_transactions.c.measured_wh)) == 5000
+        booked = await reader.all(select(energy_entries.c.meter_wh).order_by(energy_entries.c.id))
+    assert [row["meter_wh"] for row in booked] == [5000, 0, None]

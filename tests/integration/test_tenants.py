@@ -28,6 +28,8 @@ OWN_PAGES = {
     "/command-batches",
     "/unknown-charging-stations",
     "/desired-settings",
+    "/charging/review",
+    "/charging/attempts",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {

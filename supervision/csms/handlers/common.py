@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from supervision.csms import holding, machine, model
-from supervision.csms.authorising import TokenRequest
+from supervision.csms import deciding, holding, machine, model
+from supervision.csms.authorising import (
+    TokenRequest,
+    find_id_token,
+    master_pass_group,
+    may_stop,
+    same_token,
+)
 from supervision.csms.configuration import ask
+from supervision.csms.frame import Version
 from supervision.csms.handlers.incoming import Incoming, Services
 from supervision.csms.holding import Registration
-from supervision.csms.machine import ChargingTransaction, Doubt, State
+from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.model import (
     ConnectorStatus,
     IdTokenDecision,
     IdTokenStatus,
     MeterReport,
+    MeterSample,
     StatusReport,
     TransactionFact,
     trusted_time,
 )
 from supervision.csms.store import (
     charging_transaction_from,
-    folded_values,
     insert_charging_transaction,
     open_charging_transactions,
     update_charging_transaction,
@@ -34,6 +43,7 @@ from supervision.csms.store import (
 from supervision.kernel.events import (
     ChargingStationBooted,
     ChargingTransactionEnded,
+    ChargingTransactionResumed,
     ChargingTransactionStarted,
     EvseStatusChanged,
 )
@@ -167,33 +177,12 @@ def readings(services: Services, incoming: Incoming, report: MeterReport, row_id
 # --- badges -------------------------------------------------------------------------------------------
 
 
-async def authorise(
-    services: Services, incoming: Incoming, tx: Tx, token: str, token_type: str | None, evse_id: int | None
-) -> IdTokenDecision:
-    """Ask about a badge and keep the attempt, with only the badge's last characters."""
-    station = incoming.station
-    request = TokenRequest(
-        organisation_id=station.organisation_id,
-        station_id=station.station_id,
-        charging_station=station.identity,
-        evse_id=evse_id,
-        token=token,
-        token_type=token_type,
-    )
-    decision = await services.authoriser.decide(tx, request, incoming.now)
-    await tx.execute(
-        insert(authorisation_attempts).values(
-            organisation_id=station.organisation_id,
-            charging_station=station.identity,
-            evse_id=evse_id,
-            at=incoming.now,
-            token_hint=token[-_HINT_CHARS:],
-            status=decision.status.value,
-            person_id=decision.person_id,
-            booking_id=decision.booking_id,
-        )
-    )
-    return decision
+class Purpose(StrEnum):
+    """What a badge was shown for, as far as the message says."""
+
+    SHOW = "show"  # Authorize does not say whether to start or to stop
+    START = "start"
+    STOP = "stop"
 
 
 async def authorise_start(
@@ -204,13 +193,20 @@ async def authorise_start(
     The caller has already looked for a repetition of the same start; open rows of the same EVSE are older
     charges whose end was lost and never count (quirk 17).
     """
-    decision = await authorise(services, incoming, tx, fact.id_token or "", token_type, fact.evse_id)
-    if decision.status is not IdTokenStatus.ACCEPTED or decision.many_at_once or fact.offline:
-        return decision
-    if await _charges_elsewhere(incoming, tx, fact):
-        return IdTokenDecision(
+    token = fact.id_token or ""
+    decision = await _decide(services, incoming, tx, token, token_type, fact.evse_id)
+    if await _is_master_pass(incoming, tx, decision):
+        decision = replace(decision, status=IdTokenStatus.INVALID)  # 2.0.1 C16: it never starts
+    elif (
+        decision.status is IdTokenStatus.ACCEPTED
+        and not decision.many_at_once
+        and not fact.offline
+        and await _charges_elsewhere(incoming, tx, fact)
+    ):
+        decision = IdTokenDecision(
             status=IdTokenStatus.CONCURRENT_TX, parent=decision.parent, person_id=decision.person_id
         )
+    await _log_attempt(incoming, tx, token, fact.evse_id, Purpose.START, decision)
     return decision
 
 
@@ -231,16 +227,113 @@ async def _charges_elsewhere(incoming: Incoming, tx: Tx, fact: TransactionFact) 
 async def authorise_shown(
     services: Services, incoming: Incoming, tx: Tx, token: str, token_type: str | None
 ) -> IdTokenDecision:
-    """Answer Authorize. Whoever started a charge here may always stop it, whatever became of the badge."""
-    for row in await open_charging_transactions(tx, incoming.station):
-        if same_token(row["id_token"], token) and row["authorisation"] == IdTokenStatus.ACCEPTED.value:
-            return stored_decision(row)
-    return await authorise(services, incoming, tx, token, token_type, None)
+    """Answer Authorize, which may be for a start or for a stop.
+
+    Whoever started a charge here may stop it, whatever became of the badge; so may a good badge of the same
+    group, and a master pass where the standard knows it (2.0.1 C16).
+    """
+    charges = [
+        row
+        for row in await open_charging_transactions(tx, incoming.station)
+        if row["authorisation"] == IdTokenStatus.ACCEPTED.value
+    ]
+    mine = next((row for row in charges if same_token(row["id_token"], token)), None)
+    if mine is not None:
+        decision = stored_decision(mine)
+    else:
+        decision = await _decide(services, incoming, tx, token, token_type, None)
+        if incoming.connection.version is Version.V16 and await _is_master_pass(incoming, tx, decision):
+            decision = replace(decision, status=IdTokenStatus.INVALID)
+        else:
+            groups = [row["parent"] for row in charges]
+            decision = await _accepted_to_stop(incoming, tx, token, decision, groups)
+    await _log_attempt(incoming, tx, token, None, Purpose.SHOW, decision)
+    return decision
 
 
-def same_token(one: str | None, other: str | None) -> bool:
-    """Compare badges without regard to case; nothing equals nothing."""
-    return one is not None and other is not None and one.casefold() == other.casefold()
+async def authorise_stop(
+    services: Services,
+    incoming: Incoming,
+    tx: Tx,
+    row: Mapping[str, Any] | None,
+    token: str,
+    token_type: str | None = None,
+) -> IdTokenDecision:
+    """Decide about the badge that stops a charge: that of the starter, of its group, or a master pass."""
+    evse_id = None if row is None else row["evse_id"]
+    if row is not None and same_token(row["id_token"], token):
+        decision = IdTokenDecision(
+            status=IdTokenStatus.ACCEPTED, parent=row["parent"], person_id=row["person_id"]
+        )
+    else:
+        decision = await _decide(services, incoming, tx, token, token_type, evse_id)
+        groups = [] if row is None else [row["parent"]]
+        decision = await _accepted_to_stop(incoming, tx, token, decision, groups)
+    await _log_attempt(incoming, tx, token, evse_id, Purpose.STOP, decision)
+    return decision
+
+
+async def _decide(
+    services: Services, incoming: Incoming, tx: Tx, token: str, token_type: str | None, evse_id: int | None
+) -> IdTokenDecision:
+    """Ask about a badge."""
+    station = incoming.station
+    request = TokenRequest(
+        organisation_id=station.organisation_id,
+        station_id=station.station_id,
+        charging_station=station.identity,
+        evse_id=evse_id,
+        token=token,
+        token_type=token_type,
+    )
+    return await services.authoriser.decide(tx, request, incoming.now)
+
+
+async def _is_master_pass(incoming: Incoming, tx: Tx, decision: IdTokenDecision) -> bool:
+    if decision.parent is None:
+        return False
+    return same_token(decision.parent, await master_pass_group(tx, incoming.station.organisation_id))
+
+
+async def _accepted_to_stop(
+    incoming: Incoming, tx: Tx, token: str, decision: IdTokenDecision, groups: Sequence[str | None]
+) -> IdTokenDecision:
+    """Accept a badge that may not start a charge here but may stop one of these groups."""
+    if decision.status is not IdTokenStatus.INVALID or decision.parent is None:
+        return decision
+    organisation_id = incoming.station.organisation_id
+    allowed = may_stop(
+        await find_id_token(tx, organisation_id, token),
+        charges_of=groups,
+        master_pass=await master_pass_group(tx, organisation_id),
+        now=incoming.now,
+    )
+    return replace(decision, status=IdTokenStatus.ACCEPTED) if allowed else decision
+
+
+async def _log_attempt(
+    incoming: Incoming,
+    tx: Tx,
+    token: str,
+    evse_id: int | None,
+    purpose: Purpose,
+    decision: IdTokenDecision,
+) -> None:
+    """Keep the attempt and its answer, with only the badge's last characters."""
+    station = incoming.station
+    await tx.execute(
+        insert(authorisation_attempts).values(
+            organisation_id=station.organisation_id,
+            charging_station=station.identity,
+            evse_id=evse_id,
+            at=incoming.now,
+            purpose=purpose.value,
+            token_hint=token[-_HINT_CHARS:],
+            status=decision.status.value,
+            person_id=decision.person_id,
+            booking_id=decision.booking_id,
+        )
+    )
 
 
 def stored_decision(row: Mapping[str, Any]) -> IdTokenDecision:
@@ -276,12 +369,13 @@ async def create(
     """
     folded = machine.apply(None, fact, max_power_w=max_power(incoming, None, fact))
     person = decision or IdTokenDecision(status=IdTokenStatus.INVALID)
+    answered = None if decision is None else decision.status.value
     values = {
-        **_reviewed(folded, decision),
+        **await deciding.reviewed(tx, incoming.station, None, folded, answered),
         "natural_key": natural_key,
         "ocpp": incoming.connection.version.number,
         "ocpp_transaction_id": ocpp_transaction_id or natural_key,
-        "authorisation": None if decision is None else decision.status.value,
+        "authorisation": answered,
         "parent": person.parent,
         "person_id": person.person_id,
         "booking_id": person.booking_id,
@@ -303,11 +397,13 @@ async def extend(
     row: Mapping[str, Any],
     fact: TransactionFact,
     decision: IdTokenDecision | None = None,
+    samples: Sequence[MeterSample] = (),
 ) -> None:
-    """Fold one more fact into an existing charging transaction."""
+    """Fold one more fact into an existing charging transaction; `samples` came with it."""
     before = charging_transaction_from(row)
     folded = machine.apply(before, fact, max_power_w=max_power(incoming, row, fact))
-    values = _reviewed(folded, decision or _decision_in(row))
+    known = row["authorisation"] if decision is None else decision.status.value
+    values = await deciding.reviewed(tx, incoming.station, row["id"], folded, known, samples)
     if decision is not None:
         values |= {
             "authorisation": decision.status.value,
@@ -320,18 +416,6 @@ async def extend(
     await update_charging_transaction(tx, incoming.station, row["id"], values)
     _tell(incoming, tx, before, folded, row["id"], row["ocpp_transaction_id"])
     _power_off_at_end(services, incoming, before, folded)
-
-
-def _decision_in(row: Mapping[str, Any]) -> IdTokenDecision | None:
-    return None if row["authorisation"] is None else stored_decision(row)
-
-
-def _reviewed(folded: ChargingTransaction, decision: IdTokenDecision | None) -> dict[str, Any]:
-    """The folded values, with a doubt of their own when the badge was not accepted."""
-    values = folded_values(folded)
-    if decision is not None and decision.status is not IdTokenStatus.ACCEPTED:
-        values["review"] = ",".join(filter(None, [folded.review, Doubt.UNKNOWN_TOKEN.value]))
-    return values
 
 
 async def _vehicle_at(incoming: Incoming, tx: Tx, evse_id: int) -> str | None:
@@ -361,6 +445,8 @@ def _tell(
         tx.emit(ChargingTransactionStarted(**about))
     if after.state is State.ENDED and (before is None or before != after):
         tx.emit(ChargingTransactionEnded(**about))
+    if after.state is State.OPEN and before is not None and before.state is State.ENDED:
+        tx.emit(ChargingTransactionResumed(**about))
     tx.touch(incoming.station.topic)
     if after.state is State.OPEN:
         incoming.connection.open_transactions[known_as] = (row_id, after.evse_id)

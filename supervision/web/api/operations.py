@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervision.web.api import (
     bookings,
+    charges,
     charging_stations,
     commands,
     configuration,
@@ -24,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *unknown_stations.OPERATIONS,
     *configuration.OPERATIONS,
     *probes.OPERATIONS,
+    *charges.OPERATIONS,
     *fleet.OPERATIONS,
     *bookings.OPERATIONS,
     *invoices.OPERATIONS,

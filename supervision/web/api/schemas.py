@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from supervision.csms.judgement import Awaits
+from supervision.csms.model import Ground, SettledHow
+from supervision.csms.proposing import Basis
 
 TEXT: dict[str, Any] = {"type": "string"}
 ID: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -348,11 +350,46 @@ COMPONENTS: dict[str, Any] = {
             meter_start_wh=or_null(WHOLE),
             meter_stop_wh=or_null(WHOLE),
             meter_last_wh=or_null(WHOLE),
+            measured_wh=or_null(WHOLE),
             energy_wh=or_null(WHOLE),
             stop_reason=or_null(TEXT),
+            presumed=or_null({"enum": [ground.value for ground in Ground]}),
+            settled=or_null({"enum": [how.value for how in SettledHow]}),
             charging_state=or_null(TEXT),
             state=TEXT,
             review=or_null(TEXT),
+        ),
+        "ChargeReview": _whole(
+            charging_transaction=ref("ChargingTransaction"),
+            reasons={"type": "array", "items": TEXT},
+            proposal=or_null(_whole(energy_wh=WHOLE, basis={"enum": [basis.value for basis in Basis]})),
+            readings={
+                "type": "array",
+                "items": _whole(at=INSTANT, register_wh=WHOLE, power_w=or_null(WHOLE)),
+            },
+            decisions={
+                "type": "array",
+                "items": _whole(
+                    at=INSTANT,
+                    kind={"enum": ["presumed_end", "settlement"]},
+                    ground=or_null(TEXT),
+                    how=or_null(TEXT),
+                    energy_wh=or_null(WHOLE),
+                    person=or_null(ID),
+                    note=or_null(TEXT),
+                ),
+            },
+        ),
+        "AuthorisationAttempt": _whole(
+            id=WHOLE,
+            at=INSTANT,
+            charging_station=ID,
+            evse_id=or_null(WHOLE),
+            purpose=or_null({"enum": ["show", "start", "stop"]}),
+            token_hint=TEXT,
+            status=TEXT,
+            person=or_null(ID),
+            booking=or_null(ID),
         ),
         "IdToken": _whole(
             token=TEXT,

@@ -295,6 +295,52 @@ DONE = {
     "setting_kept": N_("The setting is kept. Charging stations follow."),
     "setting_forgotten": N_("The setting is no longer wished for. Charging stations keep what they have."),
     "standard_taken": N_("The standard set is taken over. Charging stations follow."),
+    "settled": N_("The charge is settled."),
+}
+# Doubts of csms.machine, and what the review adds to them.
+DOUBTS = {
+    "presumed_end": N_("Nobody told the end of this charge; it was presumed:"),
+    "start_missing": N_("Its start was never told: only later messages came."),
+    "no_start_reading": N_("The counter was not told at the start."),
+    "no_stop_reading": N_("The counter was not told at the end: the last reading stands for it."),
+    "no_readings": N_("Fewer than two readings of the counter: no energy can be told."),
+    "counter_went_back": N_("The counter stood lower at the end than at the start."),
+    "counter_reset": N_("The counter began anew during the charge."),
+    "implausible_energy": N_("More energy than this point can deliver in the time."),
+    "unit_doubtful": N_("A thousand times more or less than the measured power says: a wrong unit."),
+    "unknown_token": N_("It was started with a badge that was not accepted."),
+    "changed_since_settled": N_("A message came after this charge was settled and changes its energy."),
+    "over_long": N_("Nothing was heard of this charge for two days, and it has not ended."),
+}
+GROUNDS = {
+    "superseded": N_("the next charge began at the same point"),
+    "idle": N_("the point has been free again since"),
+    "never_started": N_("the point is free again and no energy flowed"),
+    "gone": N_("the charging station has been away for two weeks"),
+    "by_hand": N_("closed by a person"),
+}
+BASES = {
+    "registers": N_("counter at the end less counter at the start"),
+    "readings": N_("last reading less first reading"),
+    "pieces": N_("what the counter rose by, piece by piece"),
+    "unit": N_("the counter, in the unit that the measured power demands"),
+}
+SETTLED = {
+    "accepted": N_("the energy proposed"),
+    "entered": N_("another energy"),
+    "none": N_("no energy"),
+}
+TOKEN_STATUS = {
+    "Accepted": N_("accepted"),
+    "Invalid": N_("unknown or not allowed"),
+    "Blocked": N_("blocked"),
+    "Expired": N_("expired"),
+    "ConcurrentTx": N_("already charging elsewhere"),
+}
+PURPOSES = {
+    "show": N_("shown"),
+    "start": N_("start"),
+    "stop": N_("stop"),
 }
 # Refusals of the domain packages (kernel.errors.Refused.code) and of the pages themselves.
 REFUSALS = {
@@ -302,12 +348,14 @@ REFUSALS = {
     "already_sent": N_("This command is on its way: it cannot be called off any more."),
     "already_credited": N_("This invoice is already taken back."),
     "bad_credentials": N_("E-mail address or password is wrong."),
+    "bad_energy": N_("Choose how to settle, and give the energy as a whole number of Wh."),
     "bad_time": N_("This is not a valid day or time."),
     "booking_over": N_("This booking ended at %(end_at)s."),
     "booking_unknown": N_("Nothing was found under this address."),
     "certificate_missing": N_("The charging station needs a certificate first: renew it."),
     "certificate_unknown": N_("Nothing was found under this address."),
     "chain_too_long": N_("With your bookings before and after, more than %(max_duration_h)s in a row."),
+    "charging_transaction_unknown": N_("Nothing was found under this address."),
     "community_unknown": N_("Nothing was found under this address."),
     "driver_unknown": N_("Nothing was found under this address."),
     "end_closed": N_("The station is closed from %(from)s to %(until)s: choose another end."),
@@ -316,6 +364,8 @@ REFUSALS = {
     "file_too_large": N_("The file is too large."),
     "never_connected": N_("This charging station has never connected: its version is not known yet."),
     "unknown_file": N_("This firmware is not here, or not whole."),
+    "energy_missing": N_("Give the energy in Wh."),
+    "energy_out_of_range": N_("An energy from 0 to %(most_wh)s is wanted."),
     "in_the_past": N_("This time has passed."),
     "key_missing": N_("The key is not in the box yet."),
     "licence_category": N_("Your driving licence does not cover this car."),
@@ -324,6 +374,9 @@ REFUSALS = {
     "no_car": N_("There is no car you may book."),
     "no_charging_station": N_("No charging station fits this choice."),
     "no_tariff": N_("This car has no price yet."),
+    "no_proposal": N_("There is no proposal to accept for this charge."),
+    "note_missing": N_("Say in a note where this energy comes from."),
+    "nothing_to_review": N_("This charge has nothing to settle."),
     "not_a_driver": N_("You are not a driver of %(community)s."),
     "not_charging": N_(
         "The charging station sees no charge yet. Check the cable, or use the other way below."
@@ -347,6 +400,8 @@ REFUSALS = {
     "start_closed": N_("The station is closed from %(from)s to %(until)s: choose another start."),
     "tls_missing": N_("The service does not listen with TLS: see the setting ocpp_tls."),
     "tls_url_missing": N_("The address with TLS is not known: see the setting ocpp_tls_url."),
+    "proposal_changed": N_("The proposal has changed meanwhile: it is %(energy_wh)s now."),
+    "still_charging": N_("This charge is still running."),
     "too_early_to_start": N_("You can take the car from %(from)s on."),
     "too_far_ahead": N_("Bookings open %(horizon_days)s days ahead."),
     "too_late_to_book": N_("Too late for this start: the first one possible is %(earliest)s."),
@@ -463,6 +518,30 @@ class Words:
         """What a probe has found, in a sentence."""
         named = FINDINGS.get(f"{code}.{word}") or FINDINGS.get(code)
         return self.words.gettext(named, text=word) if named else f"{code}: {word}"
+
+    def doubt(self, code: str) -> str:
+        """Why a person must look at a charge."""
+        return self._of(DOUBTS, code)
+
+    def ground(self, code: str) -> str:
+        """Why a charge is taken for ended."""
+        return self._of(GROUNDS, code)
+
+    def basis(self, code: str) -> str:
+        """What a proposed energy rests on."""
+        return self._of(BASES, code)
+
+    def settled(self, code: str) -> str:
+        """How a person settled a charge."""
+        return self._of(SETTLED, code)
+
+    def token_status(self, code: str) -> str:
+        """The answer to a badge."""
+        return self._of(TOKEN_STATUS, code)
+
+    def purpose(self, code: str) -> str:
+        """What a badge was shown for."""
+        return self._of(PURPOSES, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

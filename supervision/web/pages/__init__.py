@@ -11,6 +11,7 @@ from supervision.web.pages import (
     adoption,
     batches,
     booking,
+    charges,
     configuration,
     devices,
     driving,
@@ -36,4 +37,5 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *adoption.ROUTES,
     *configuration.ROUTES,
     *probes.ROUTES,
+    *charges.ROUTES,
 )

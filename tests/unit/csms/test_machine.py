@@ -3,11 +3,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervision.csms.machine import ChargingTransaction, State, apply, fold
-from supervision.csms.model import RANK_OF_STOP, Phase, TransactionFact
+from supervision.csms.machine import ChargingTransaction, State, apply, decide, fold
+from supervision.csms.model import (
+    RANK_OF_STOP,
+    Ground,
+    Phase,
+    PresumedEnd,
+    SettledHow,
+    Settlement,
+    TransactionFact,
+)
 
 START = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 
@@ -58,6 +67,7 @@ def test_a_start_opens_and_an_end_closes_with_stop_minus_start() -> None:
         meter_start_wh=1000,
         meter_stop_wh=6000,
         meter_last_wh=6000,
+        measured_wh=5000,
         energy_wh=5000,
         review=None,
         start_told=True,
@@ -146,3 +156,54 @@ def test_an_offline_replay_is_judged_by_the_time_of_the_station() -> None:
 def test_the_place_may_be_told_later() -> None:
     row = folded(replace(STARTED, evse_id=None), replace(UPDATED, evse_id=2, connector_id=1), ENDED)
     assert row.evse_id == 2
+
+
+PRESUMED = PresumedEnd(ground=Ground.IDLE, at=UPDATED.at)
+
+
+def presumed() -> ChargingTransaction:
+    return decide(folded(STARTED, UPDATED), PRESUMED, max_power_w=22_000)
+
+
+def test_a_presumed_end_stands_at_the_last_reading_and_says_so() -> None:
+    row = presumed()
+    assert (row.state, row.stopped_at, row.stop_reason) == (State.ENDED, UPDATED.at, "Presumed idle")
+    assert (row.meter_stop_wh, row.energy_wh, row.review) == (3500, 2500, "presumed_end,no_stop_reading")
+
+
+def test_a_late_stop_replaces_a_presumed_end_and_leaves_no_trace() -> None:
+    assert apply(presumed(), ENDED, max_power_w=22_000) == folded(STARTED, UPDATED, ENDED)
+
+
+def test_a_later_reading_withdraws_a_presumed_end() -> None:
+    later = fact(Phase.UPDATED, 2, 45, 4000)
+    assert apply(presumed(), later, max_power_w=22_000) == folded(STARTED, UPDATED, later)
+
+
+def test_a_fact_from_before_it_leaves_a_presumed_end_alone() -> None:
+    row = apply(decide(folded(UPDATED), PRESUMED, max_power_w=22_000), STARTED, max_power_w=22_000)
+    assert row == presumed()
+
+
+def test_an_end_that_was_told_is_not_presumed() -> None:
+    row = folded(STARTED, ENDED)
+    assert decide(row, PRESUMED, max_power_w=22_000) == row
+
+
+def test_what_a_person_settled_counts_whatever_the_registers_say() -> None:
+    settled = Settlement(how=SettledHow.ENTERED, energy_wh=2700)
+    row = decide(presumed(), settled, max_power_w=22_000)
+    assert (row.energy_wh, row.measured_wh, row.review) == (2700, 2500, None)
+
+
+@pytest.mark.parametrize("late", [ENDED, fact(Phase.UPDATED, 2, 45, 4000)], ids=["stop", "reading"])
+def test_a_late_fact_is_shown_and_does_not_touch_what_was_settled(late: TransactionFact) -> None:
+    settled = Settlement(how=SettledHow.NONE, energy_wh=None)
+    row = apply(decide(presumed(), settled, max_power_w=22_000), late, max_power_w=22_000)
+    assert (row.energy_wh, row.settled, row.review) == (None, "none", "changed_since_settled")
+
+
+def test_the_same_energy_told_late_is_no_change() -> None:
+    settled = decide(presumed(), Settlement(how=SettledHow.ACCEPTED, energy_wh=2500), max_power_w=22_000)
+    row = apply(settled, replace(ENDED, last_register_wh=3500), max_power_w=22_000)
+    assert (row.energy_wh, row.stop_reason, row.review) == (2500, "EVDisconnected", None)

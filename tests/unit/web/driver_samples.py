@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 from supervision.web.shell import Viewer
+from supervision.web.views import charges_model as charges
 from supervision.web.views import command_model as command
 from supervision.web.views import device_model as machines
 from supervision.web.views import driver_model as driver
@@ -578,6 +579,72 @@ FIRMWARE = machines.FirmwareView(
 )
 BOTH = Viewer(name="Sacha Nguyen", email="sacha@example.org", manages=True, drives=True)
 
+CHARGE = charges.DoubtfulCharge(
+    id=42,
+    charging_station="EURRE-1",
+    evse_id=1,
+    station_name="Eurre – Écosite",
+    vehicle="Zoé bleue",
+    id_token="…2C3",
+    started_at=at("08:10"),
+    stopped_at=at("11:40"),
+    meter_start_wh=120_000,
+    meter_stop_wh=131_500,
+    measured_wh=11_500,
+    settled="",
+    settled_wh=None,
+    reasons=("presumed_end", "no_stop_reading"),
+    ground="idle",
+    proposal_wh=11_500,
+    basis="registers",
+    readings=(
+        charges.ReadingLine(at=at("08:10"), register_wh=120_000, power_w=None),
+        charges.ReadingLine(at=at("11:40"), register_wh=131_500, power_w=3_600),
+    ),
+    decisions=(
+        charges.DecisionLine(at=at("12:00"), ground="idle", how="", energy_wh=None, person="", note=""),
+    ),
+    may_settle=True,
+)
+RESETTLED = replace(
+    CHARGE,
+    id=43,
+    stopped_at=None,
+    settled="none",
+    reasons=("changed_since_settled", "over_long"),
+    ground="",
+    proposal_wh=None,
+    basis="",
+    readings=(),
+    decisions=(
+        charges.DecisionLine(
+            at=at("12:00"), ground="", how="entered", energy_wh=900, person="Martin", note="relevé"
+        ),
+    ),
+)
+REVIEW = charges.ReviewView(
+    charges=(CHARGE, RESETTLED, replace(CHARGE, id=44, may_settle=False)),
+    more="/charging/review?after=44",
+    now=HERE,
+)
+ATTEMPT = charges.AttemptLine(
+    at=at("08:09"),
+    charging_station="EURRE-1",
+    evse_id=1,
+    purpose="start",
+    token="…2C3",
+    status="Accepted",
+    person="Claire",
+    booking="b2",
+)
+ATTEMPTS = charges.AttemptsView(
+    attempts=(ATTEMPT, replace(ATTEMPT, evse_id=None, purpose="", status="Blocked", person="", booking="")),
+    charging_stations=("AOUSTE-1", "EURRE-1"),
+    charging_station="EURRE-1",
+    status="Blocked",
+    day="2026-11-21",
+    older="/charging/attempts?before=7",
+)
 PAGES = {
     "supervision": ("supervision.html", MANAGER, "/supervision", SUPERVISION),
     "station": ("station.html", MANAGER, "/stations/eurre", STATION),
@@ -612,6 +679,9 @@ PAGES = {
         replace(PROBE, state="none", step="", found=(), known=(), learnt_at=None, connected=False),
     ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
+    "review": ("review.html", MANAGER, "/charging/review", REVIEW),
+    "review-empty": ("review.html", MANAGER, "/charging/review", replace(REVIEW, charges=(), more="")),
+    "attempts": ("attempts.html", MANAGER, "/charging/attempts", ATTEMPTS),
     "command-batches": ("command_batches.html", MANAGER, "/command-batches", BATCHES_VIEW),
     "command-batch": ("command_batch.html", MANAGER, "/command-batches/k1", BATCH_VIEW),
     "machine": ("machine.html", BOTH, "/charging-stations/EURRE-1/machine", MACHINE),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from supervision.csms import v16
+from supervision.csms import machine, v16, wire
 from supervision.csms.handlers import common
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
-from supervision.csms.model import IdTokenDecision, IdTokenStatus
-from supervision.csms.store import find_charging_transaction, open_charging_transactions
+from supervision.csms.model import MeterSample, TransactionFact
+from supervision.csms.store import (
+    charging_transaction_from,
+    find_charging_transaction,
+    stoppable_charging_transactions,
+)
 from supervision.store.db import Tx
 
 
@@ -17,27 +21,23 @@ async def _stop(services: Services, incoming: Incoming, tx: Tx) -> Payload:
     """Always confirmed; a stop of something unknown leaves a reconstructed row for review."""
     fact = v16.stop(incoming.payload, incoming.now)
     key = v16.natural_key_of_stop(incoming.payload)
-    row = await _stopped_row(incoming, tx, key)
+    row = await _stopped_row(incoming, tx, key, fact)
     if row is None:
         # The station's own number may be another row's (0, -1, a foreign one): the key stands for it.
         await common.create(services, incoming, tx, fact, None, natural_key=key, ocpp_transaction_id=key)
     else:
-        await common.extend(services, incoming, tx, row, fact)
-    _transaction_data(services, incoming, row)
+        samples = _transaction_data(incoming, row)
+        await common.extend(services, incoming, tx, row, fact, samples=samples)
+        services.hot.samples(incoming.job, incoming.station, row["evse_id"], samples, incoming.now, row["id"])
     if fact.id_token is None:
         return {}
-    return {"idTagInfo": v16.id_tag_info(await _stopper(services, incoming, tx, row, fact.id_token))}
+    decision = await common.authorise_stop(services, incoming, tx, row, fact.id_token)
+    return {"idTagInfo": v16.id_tag_info(decision)}
 
 
-async def _stopper(
-    services: Services, incoming: Incoming, tx: Tx, row: Mapping[str, Any] | None, token: str
-) -> IdTokenDecision:
-    if row is not None and common.same_token(row["id_token"], token):
-        return IdTokenDecision(status=IdTokenStatus.ACCEPTED, parent=row["parent"])
-    return await common.authorise(services, incoming, tx, token, None, None)
-
-
-async def _stopped_row(incoming: Incoming, tx: Tx, key: str) -> Mapping[str, Any] | None:
+async def _stopped_row(
+    incoming: Incoming, tx: Tx, key: str, fact: TransactionFact
+) -> Mapping[str, Any] | None:
     """Find what is stopped: by our id, else as reconstructed before, else the one charge it can be."""
     number = v16.transaction_id(incoming.payload)
     if number is not None:
@@ -47,23 +47,14 @@ async def _stopped_row(incoming: Incoming, tx: Tx, key: str) -> Mapping[str, Any
     known = await find_charging_transaction(tx, incoming.station, natural_key=key)
     if known is not None or number is not None:
         return known
-    token = v16.id_tag(incoming.payload)
-    candidates = await open_charging_transactions(tx, incoming.station)
-    if token is not None:
-        candidates = [row for row in candidates if common.same_token(row["id_token"], token)]
-    return candidates[0] if len(candidates) == 1 else None
+    rows = await stoppable_charging_transactions(tx, incoming.station, fact.at)
+    found = machine.stopped_by({row["id"]: charging_transaction_from(row) for row in rows}, fact)
+    return next((row for row in rows if row["id"] == found), None)
 
 
-def _transaction_data(services: Services, incoming: Incoming, row: Mapping[str, Any] | None) -> None:
+def _transaction_data(incoming: Incoming, row: Mapping[str, Any]) -> tuple[MeterSample, ...]:
     """Readings delivered only with the stop; they never move the final register, which is meterStop."""
-    if row is None or not row["evse_id"]:
-        return
-    report = v16.meter_values(
-        {"connectorId": row["evse_id"], "meterValue": incoming.payload.get("transactionData")}
-    )
-    services.hot.samples(
-        incoming.job, incoming.station, report.evse_id, report.samples, incoming.now, row["id"]
-    )
+    return wire.samples(incoming.payload.get("transactionData")) if row["evse_id"] else ()
 
 
 HANDLER = Handler(unit=_stop, fallback={})

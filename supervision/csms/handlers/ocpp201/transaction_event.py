@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from supervision.csms import v201, wire
+from supervision.csms.authorising import same_token
 from supervision.csms.handlers import common, notices
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
 from supervision.csms.model import IdTokenDecision, IdTokenStatus, Phase, TransactionEvent
@@ -56,10 +57,10 @@ async def _decide(
     token = event.fact.id_token
     if token is None:
         return None
-    if row is not None and row["authorisation"] is not None and common.same_token(row["id_token"], token):
+    if row is not None and row["authorisation"] is not None and same_token(row["id_token"], token):
         return common.stored_decision(row)
     if event.fact.phase is Phase.ENDED or (row is not None and row["authorisation"] is not None):
-        return await common.authorise(services, incoming, tx, token, event.token_type, event.fact.evse_id)
+        return await common.authorise_stop(services, incoming, tx, row, token, event.token_type)
     return await common.authorise_start(services, incoming, tx, event.fact, event.token_type)
 
 
