@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import uvicorn
@@ -40,8 +41,11 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
+from supervision.csms.devices.campaigns import CampaignService
+from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.journal import JournalService
 from supervision.csms.registry import Registry
 from supervision.csms.service import CentralService
 from supervision.kernel.errors import FieldError
@@ -58,6 +62,7 @@ from supervision.store.db import Database
 from supervision.store.outbox import Consumer, Outbox
 from supervision.web.api.routes import api_mount
 from supervision.web.app import create_app
+from supervision.web.device_files import device_file_routes
 from supervision.web.health import health_routes
 
 log = Log("supervision.app")
@@ -153,6 +158,7 @@ def build_services(
     )
     registry = Registry()
     commands = CommandService(db=db, clock=clock, registry=registry)
+    files = FileService(db, clock, settings.data_dir / "files")
     return Services(
         settings=settings,
         clock=clock,
@@ -165,7 +171,16 @@ def build_services(
         commands=commands,
         batches=BatchService(db=db, clock=clock, commands=commands),
         directory=DirectoryService(db=db, registry=registry),
+        journal=JournalService(db),
         devices=DeviceService(db, clock),
+        files=files,
+        campaigns=CampaignService(
+            db=db,
+            clock=clock,
+            commands=commands,
+            files=files,
+            files_url=settings.files_url or settings.public_url,
+        ),
         charging=ChargingService(db=db, clock=clock, commands=commands),
         billing=BillingService(db=db, clock=clock, payments=OfflinePayments(db, clock)),
         notify=NotifyService(
@@ -214,7 +229,16 @@ def steps(services: Services) -> list[Step]:
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
         Step("accounts", 3600, services.accounts.forget_old),
+        Step("retention", 3600, lambda: forget_old_messages(services)),
     ]
+
+
+async def forget_old_messages(services: Services) -> None:
+    """Drop what stations said and left longer ago than the settings keep it."""
+    before = services.clock.now() - timedelta(days=services.settings.frame_retention_days)
+    await services.journal.forget_before(before)
+    await services.devices.forget_before(before)
+    await services.files.forget_before(before)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +337,12 @@ class _Process:
             self._services.db,
             lambda: {"ocpp": self._central.listening, "scheduler": self._scheduler.ready},
         )
-        routes: list[BaseRoute] = [*health, api_mount(self._services), *self._extras.routes]
+        routes: list[BaseRoute] = [
+            *health,
+            api_mount(self._services),
+            *device_file_routes(self._services),
+            *self._extras.routes,
+        ]
         if self._services.settings.single_port:
             routes.append(self._central.route())
         return create_app(self._services, routes=routes)

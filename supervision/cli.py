@@ -170,6 +170,56 @@ def import_file(file: TextIO, **given: Any) -> None:
     _run(work())
 
 
+@main.command()
+@_storage
+@click.option("--station", "identity", help="Only this charging station.", metavar="IDENTITY")
+def rebuild(identity: str | None, **given: Any) -> None:
+    """Recompute charging transactions from the journal of frames; exit 1 if the tables say otherwise."""
+    from dataclasses import asdict
+
+    from supervision.app import open_database
+    from supervision.csms.checking import StationCheck, check_stations
+
+    settings = _settings(**given)
+
+    async def work() -> list[StationCheck]:
+        async with open_database(settings, SystemClock()) as db:
+            return await check_stations(db, identity=identity)
+
+    checks = _run(work())
+    if identity is not None and not checks:
+        _fail(f"no charging station {identity} has ever connected")
+    for check in checks:
+        click.echo(json.dumps(asdict(check), ensure_ascii=False))
+    if any(check.differences for check in checks):
+        _fail("the tables and the journal differ")
+
+
+@main.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--url", required=True, help="ws[s]://HOST:PORT/ocpp of a central system.", metavar="URL")
+@click.option("--identity", required=True, help="A test station registered there.", metavar="ID")
+@click.option("--ocpp", type=click.Choice(["1.6", "2.0.1"]), default="1.6", show_default=True)
+@click.option("--password", envvar="SUPERVISION_STATION_PASSWORD", help="The test station's password.")
+def replay(file: TextIO, url: str, identity: str, ocpp: str, password: str | None) -> None:
+    """Play a downloaded journal (FILE or -) again as a test station; exit 1 if answers differ."""
+    from supervision.csms.frame import Version
+    from supervision.csms.replay import read_recording
+    from supervision.csms.replaying import replay as play
+
+    version = next(version for version in Version if version.number == ocpp)
+
+    async def work() -> int:
+        recording, differences = read_recording(_text(file).splitlines()), 0
+        async for said in play(recording, url=url, identity=identity, version=version, password=password):
+            differences += said.difference is not None
+            click.echo(said.difference or f"{said.action}: as recorded")
+        return differences
+
+    if differences := _run(work()):
+        _fail(f"{differences} answers differ from the recording")
+
+
 @main.group()
 def token() -> None:
     """API tokens."""

@@ -13,8 +13,11 @@ from supervision.charging.service import ChargingService
 from supervision.clock import Clock
 from supervision.csms.batches import BatchService
 from supervision.csms.commands import CommandService
+from supervision.csms.devices.campaigns import CampaignService
+from supervision.csms.devices.files import FileService
 from supervision.csms.devices.service import DeviceService
 from supervision.csms.directory import DirectoryService
+from supervision.csms.journal import JournalService
 from supervision.csms.registry import Registry
 from supervision.notify.alerts import AlertService
 from supervision.notify.service import NotifyService
@@ -37,7 +40,10 @@ class Services:
     commands: CommandService
     batches: BatchService
     directory: DirectoryService
+    journal: JournalService
     devices: DeviceService
+    files: FileService
+    campaigns: CampaignService
     charging: ChargingService
     billing: BillingService
     notify: NotifyService

@@ -29,6 +29,7 @@ class Settings:
     ocpp: str = _option("127.0.0.1:9000", "address where charging stations connect; port 0: any free port")
     single_port: bool = _option(default=False, text="serve charging stations on the web address, under /ocpp")
     public_url: str = _option("", "address people reach the site at, for links in mails")
+    files_url: str = _option("", "address charging stations fetch and leave files at; default: public_url")
     log_level: str = _option("INFO", "DEBUG, INFO, WARNING or ERROR; logs are JSON lines on stderr")
     smtp_url: str = _option("", "smtp[s]://[user:password@]host[:port]; empty: mails are kept, not sent")
     mail_from: str = _option("autopartage@localhost", "sender of the mails")
@@ -36,7 +37,7 @@ class Settings:
     sms_token: str = _option("", "bearer token for the SMS gateway")
     trusted_proxy: str = _option("", "address of the reverse proxy whose X-Forwarded-* headers are believed")
     boot_interval_s: int = _option(300, "heartbeat interval told to charging stations, seconds")
-    frame_retention_days: int = _option(90, "days raw frames are kept")
+    frame_retention_days: int = _option(90, "days raw frames, notices, reports and uploaded logs are kept")
     session_hours: int = _option(12, "hours after which a browser login ends")
 
     @property

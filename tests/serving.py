@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx2
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from starlette.types import ASGIApp, Message
 
 from supervision.accounts.model import Scope
@@ -39,6 +39,7 @@ from supervision.store import schema
 from supervision.store.db import Database, Tx
 from supervision.web.api.routes import api_mount
 from supervision.web.app import create_app
+from supervision.web.device_files import device_file_routes
 from supervision.web.health import health_routes
 from tests import factories
 from tests.factories import NOW, TESTS
@@ -46,6 +47,7 @@ from tests.factories import NOW, TESTS
 SECRET = "0123456789abcdef0123"
 SITE = "http://site.example"
 CSRF = "the-session's-csrf-token"
+FIRMWARE = b"firmware"
 # role -> (person, scope of the API token)
 ROLES: Mapping[str, tuple[str, Scope]] = {
     "admin": ("m1", Scope.ADMIN),
@@ -174,7 +176,43 @@ def _past_of(p: str) -> Callable[[Tx], Any]:
             )
         )
 
+        await _devices_of(tx, mine, p)
+
     return unit
+
+
+async def _devices_of(tx: Tx, mine: Mapping[str, str], p: str) -> None:
+    """A station that has connected once, what it said of itself, and a firmware for it."""
+    table, point = schema.charging_stations, f"{p.upper()}CP17"
+    of_station = {**mine, "charging_station": point}
+    await tx.execute(
+        update(table)
+        .where(table.c.organisation_id == mine["organisation_id"], table.c.identity == point)
+        .values(ocpp="1.6")
+    )
+    first = 11 if p else 1
+    done = {"kind": "report", "word": "Reported", "state": "done"}
+    times = {"begun_at": NOW, "told_at": NOW, "finished_at": NOW}
+    for number in range(first, first + 3):
+        row = {"id": number, "request_id": number}
+        await tx.execute(insert(schema.errands).values(**of_station, **row, **done, **times))
+        notice = {"kind": "security", "name": f"Event{number}", "key": f"{number}", "alarming": True}
+        said = {"cleared": False, "at": NOW, "received_at": NOW, "details": {}}
+        await tx.execute(insert(schema.device_notices).values(**of_station, **notice, **said))
+    page = {"requestId": first, "reportData": []}
+    await tx.execute(
+        insert(schema.errand_pages).values(
+            **mine, errand_id=first, seq_no=0, last=True, payload=page, received_at=NOW
+        )
+    )
+    held = {"evse_reservation_id": 7, "evse_id": 1, "token_hint": "B2C3", "state": "held", "state_at": NOW}
+    await tx.execute(insert(schema.evse_reservations).values(**of_station, **held))
+    limit = {"evse_id": 0, "source": "EMS", "grid_critical": False, "charging_schedules": [], "at": NOW}
+    await tx.execute(insert(schema.charging_limits).values(**of_station, **limit))
+    file = {"id": f"{p}fw1", "kind": "firmware", "name": "fw.bin", "details": {}, "size_bytes": len(FIRMWARE)}
+    await tx.execute(
+        insert(schema.device_files).values(**mine, **file, sha256="0", made_at=NOW, complete_at=NOW)
+    )
 
 
 def _frame(mine: Mapping[str, str], point: str, n: int) -> dict[str, Any]:
@@ -306,6 +344,7 @@ class World:
     services: Services
     clock: FixedClock
     client: httpx2.AsyncClient = field(repr=False)
+    data: Path
 
     def api(self, role: str | None) -> Api:
         """Return the API as one of `ROLES` sees it; None: without a token."""
@@ -394,16 +433,23 @@ async def ask(app: ASGIApp, scope: dict[str, Any], body: bytes) -> Page:
 async def open_world(url: str, clock: FixedClock, data: Path) -> AsyncIterator[World]:
     """Compose the application as the process does, without listeners, over a populated database."""
     settings = Settings(database=url, data=str(data), public_url=SITE)
+    (data / "files").mkdir(exist_ok=True)
+    for name in ("fw1", "r-fw1"):
+        (data / "files" / name).write_bytes(FIRMWARE)
     async with (
         Database.open(url, clock=clock) as db,
         open_providers(smtp_url="", mail_from=settings.mail_from, sms_url="", sms_token="") as providers,
     ):
         services = build_services(settings, clock, db, providers, b"s" * 32)
-        routes = [*health_routes(db, lambda: {"ocpp": True, "scheduler": True}), api_mount(services)]
+        routes = [
+            *health_routes(db, lambda: {"ocpp": True, "scheduler": True}),
+            api_mount(services),
+            *device_file_routes(services),
+        ]
         app = create_app(services, routes=routes)
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url=SITE) as client:
-            yield World(app=app, services=services, clock=clock, client=client)
+            yield World(app=app, services=services, clock=clock, client=client, data=data)
 
 
 def at(hours: float, day: int = 3) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
@@ -27,7 +27,6 @@ from supervision.store.schema import (
     charging_transactions,
     commands,
     evses,
-    frames,
     id_tokens,
     stations,
 )
@@ -169,35 +168,6 @@ class DirectoryService:
 
     # --- what stations said --------------------------------------------------------------------------
 
-    async def frames(
-        self, organisation_id: str, identity: str, *, after: int = 0, limit: int = 100
-    ) -> Page | Refused:
-        """Raw frames, oldest first; secrets were masked before they were stored."""
-        table = frames
-        statement = (
-            select(table)
-            .where(
-                table.c.organisation_id == organisation_id,
-                table.c.charging_station == identity,
-                table.c.id > after,
-            )
-            .order_by(table.c.id)
-            .limit(limit + 1)
-        )
-        return await self._of_station(organisation_id, identity, statement, _frame_document, limit)
-
-    async def latest_frames(self, organisation_id: str, identity: str, *, limit: int = 50) -> list[Document]:
-        """The newest raw frames, newest first, for the station's page."""
-        table = frames
-        async with self._db.read(organisation_id) as reader:
-            rows = await reader.all(
-                select(table)
-                .where(table.c.organisation_id == organisation_id, table.c.charging_station == identity)
-                .order_by(table.c.id.desc())
-                .limit(limit)
-            )
-        return [_frame_document(row) for row in rows]
-
     async def charging_transactions(
         self,
         organisation_id: str,
@@ -248,22 +218,6 @@ class DirectoryService:
                 select(commands).where(command_store.of(organisation_id, identity, command_id))
             )
         return None if row is None else command_store.document(row)
-
-    async def _of_station(
-        self, organisation_id: str, identity: str, statement: Select[Any], document: Any, limit: int
-    ) -> Page | Refused:
-        table = charging_stations
-        async with self._db.read(organisation_id) as reader:
-            known = await reader.first(
-                select(table.c.identity).where(
-                    table.c.organisation_id == organisation_id, table.c.identity == identity
-                )
-            )
-            if known is None:
-                return Refused("unknown_charging_station", {"charging_station": identity})
-            rows = await reader.all(statement)
-        found = [document(row) for row in rows[:limit]]
-        return _page(found, more=len(rows) > limit, key="id")
 
     # --- badges --------------------------------------------------------------------------------------
 
@@ -383,16 +337,6 @@ def charging_transaction_document(row: Mapping[str, Any]) -> Document:
         "charging_state": row["charging_state"],
         "state": row["state"],
         "review": row["review"],
-    }
-
-
-def _frame_document(row: Mapping[str, Any]) -> Document:
-    return {
-        "id": row["id"],
-        "at": _text(row["at"]),
-        "direction": row["direction"],
-        "frame": row["frame"],
-        "problem": row["problem"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Secrets leave no trace in the journal of frames: keys, passwords and passwords inside URLs are masked."""
+"""Secrets leave no trace in the journal of frames: keys, passwords, and what opens a URL, are masked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _SECRET_NAMES = frozenset({"authorizationkey", "basicauthpassword"})
 _SECRET_FIELDS = frozenset({"password", "apnpassword", "basicauthpassword"})
 _VALUE_FIELDS = ("value", "attributeValue")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s\"]*:)[^@\s\"]+@")
+_FILE_TOKEN = re.compile(r"(/device-files/)[A-Za-z0-9_-]{16,}")
 _BROKEN_VALUE = re.compile(
     r'((?:AuthorizationKey|[Pp]assword)"[^}]*?"(?:value|attributeValue)"\s*:\s*")[^"]*'
 )
@@ -23,14 +24,20 @@ def mask_frame(text: str) -> str:
     try:
         frame = json.loads(text)
     except (ValueError, RecursionError):
-        return _URL_PASSWORD.sub(rf"\1{MASK}@", _BROKEN_VALUE.sub(rf"\1{MASK}", text))
+        return _mask_text(_BROKEN_VALUE.sub(rf"\1{MASK}", text))
     return json.dumps(mask_payload(frame), ensure_ascii=False, separators=(",", ":"))
 
 
 def _is_suspect(text: str) -> bool:
     """A quick look that every frame pays for: plain searches cost a fraction of a pattern."""
     lowered = text.lower()
-    return "authorizationkey" in lowered or "password" in lowered or ("://" in text and "@" in text)
+    if "authorizationkey" in lowered or "password" in lowered:
+        return True
+    return "://" in text and ("@" in text or "/device-files/" in text)
+
+
+def _mask_text(text: str) -> str:
+    return _FILE_TOKEN.sub(rf"\1{MASK}", _URL_PASSWORD.sub(rf"\1{MASK}@", text))
 
 
 def mask_payload(value: Any) -> Any:
@@ -42,7 +49,7 @@ def mask_payload(value: Any) -> Any:
         return masked
     if isinstance(value, list):
         return [mask_payload(item) for item in value]
-    return _URL_PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+    return _mask_text(value) if isinstance(value, str) else value
 
 
 def _mask_field(key: str, item: Any) -> Any:

@@ -537,7 +537,7 @@ device_files = Table(  # firmware for stations, and what they upload; the bytes 
     _tenant(),
     Column("kind", String, nullable=False),  # csms.devices.files.FileKind
     Column("charging_station", String),  # whose upload; None for firmware
-    Column("errand_id", BigInteger),
+    Column("command_id", String),  # that asked for the upload
     Column("name", String, nullable=False),
     Column("details", JSON, nullable=False),  # of firmware: vendor, model, version, signature, certificate
     Column("size_bytes", BigInteger),

@@ -15,6 +15,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from supervision import chance
+from supervision.csms.devices.campaigns import PATH
+from supervision.csms.devices.files import MAX_BYTES
 from supervision.log import Log
 from supervision.services import Services
 from supervision.store.db import StoreUnavailableError
@@ -27,6 +29,8 @@ from supervision.web.visit import Cookies, PageError, SignInNeededError, Visit, 
 log = Log("supervision.web")
 STATIC = Path(__file__).parent / "static"
 MAX_BODY = 1024 * 1024
+AROUND_A_FILE = 64 * 1024  # what a form puts around it
+LARGER_BODIES = {PATH: MAX_BYTES + AROUND_A_FILE, "/firmware": MAX_BYTES + AROUND_A_FILE}
 
 
 def create_app(services: Services, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -44,7 +48,7 @@ def create_app(services: Services, *, routes: Sequence[BaseRoute] = ()) -> Starl
         middleware=[
             Middleware(SecurityHeaders, secure=secure),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
-            Middleware(BodyLimit, max_bytes=MAX_BODY),
+            Middleware(BodyLimit, max_bytes=MAX_BODY, larger=LARGER_BODIES),
         ],
         exception_handlers={HTTPException: portal.http_error, Exception: portal.crash},
     )
@@ -75,6 +79,8 @@ class _Portal:
                 response = _error_page(visit, error.status)
             except StoreUnavailableError:
                 response = _error_page(visit, 503)
+            finally:
+                await request.close()  # the file of a form, if there was one
             if visit.identity is None:
                 self._cookies.put(response, "visitor", visit.csrf)
             return response

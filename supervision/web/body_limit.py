@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -15,9 +16,11 @@ class BodyLimit:
     Starlette's own middleware answers in plain text, over the head of the API and of the portal's pages.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
+        """`larger` gives paths that begin so a limit of their own."""
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what is read."""
@@ -26,16 +29,21 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         seen = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < 19 else 0  # noqa: PLR2004 - digits of 64 bits
-        counted = 0
+        counted, most = 0, self._most(scope["path"])
 
         async def receive_counting() -> Message:
             nonlocal counted
-            if seen > self._max_bytes:
+            if seen > most:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             message = await receive()
             counted += len(message.get("body", b""))
-            if counted > self._max_bytes:
+            if counted > most:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return message
 
         await self._app(scope, receive_counting, send)
+
+    def _most(self, path: str) -> int:
+        return next(
+            (limit for start, limit in self._larger.items() if path.startswith(start)), self._max_bytes
+        )

@@ -14,7 +14,7 @@ from functools import cached_property
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -155,12 +155,24 @@ class Visit:
         return self.request.headers.get("hx-request") == "true"
 
     async def form(self) -> Mapping[str, str]:
-        """Text fields of the form; files are left out."""
-        data: FormData = await self.request.form(max_files=0, max_fields=50)
+        """Text fields of the form; a file is left out."""
+        data = await self._form()
         fields = {name: value for name, value in data.items() if isinstance(value, str)}
         if not all(map(_is_storable, fields.values())):
             raise PageError(400)
         return fields
+
+    async def file(self, name: str) -> UploadFile | None:
+        """The file of the form; None when there is none of that name."""
+        found = (await self._form()).get(name)
+        return found if isinstance(found, UploadFile) else None
+
+    async def choices(self, name: str) -> frozenset[str]:
+        """All values of a field that may be given several times."""
+        return frozenset(one for one in (await self._form()).getlist(name) if isinstance(one, str))
+
+    async def _form(self) -> FormData:
+        return await self.request.form(max_files=1, max_fields=50)
 
     def check_address(self) -> None:
         """Nothing stands at an address that no database could be asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -278,6 +279,8 @@ LISTS = {
     ),
     "/charging-stations/CP16/commands": ("manager", "id", ["command1", "command3", "command2"]),
     "/command-batches": ("manager", "id", ["batch1", "batch3", "batch2"]),
+    "/charging-stations/CP17/notices": ("manager", "name", ["Event3", "Event2", "Event1"]),
+    "/charging-stations/CP17/errands": ("manager", "id", [3, 2, 1]),
     "/charging-transactions": ("manager", "ocpp_transaction_id", ["1", "2", "3"]),
     "/id-tokens": ("manager", "token", ["a1", "B2", "c3"]),
     "/vehicles": ("driver", "id", ["car-1", "car-2", "car-3"]),
@@ -288,7 +291,7 @@ LISTS = {
 
 def test_every_list_is_paged_here() -> None:
     paged = {one.path for one in OPERATIONS if "after" in one.query}
-    assert paged == {path.replace("CP16", "{identity}") for path in LISTS}
+    assert paged == {re.sub("CP1[67]", "{identity}", path) for path in LISTS}
 
 
 @pytest.mark.parametrize("path", LISTS)

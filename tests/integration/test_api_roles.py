@@ -45,6 +45,11 @@ def booking(verb: str, body: dict[str, Any] | None = None, **also: int) -> Case:
     return Case(path, {"driver", *MANAGERS}, unknown=unknown, body=body, also=also)
 
 
+def device(what: str, body: dict[str, Any] | None = None) -> Case:
+    path = f"/charging-stations/CP17/{what}"
+    return Case(path, STAFF, 404, unknown=path.replace("CP17", "ZZ"), body=body)
+
+
 POINT = {"identity": "NEW-1", "station": "st", "evses": [{"id": 1, "kind": "ac22"}], "security_profile": 0}
 BOOK = {"vehicle": "car-2", "driver": "d1", **TIMES}
 TIMES_QUERY = "&start_at={start_at}&end_at={end_at}".format(
@@ -97,6 +102,34 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("GET", "/charging-stations/{identity}/frames"): Case(
         "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
+    ),
+    ("GET", "/charging-stations/{identity}/notices"): device("notices"),
+    ("GET", "/charging-stations/{identity}/errands"): device("errands"),
+    ("GET", "/charging-stations/{identity}/errands/{errand}"): Case(
+        "/charging-stations/CP17/errands/1", STAFF, 404, unknown="/charging-stations/ZZ/errands/1"
+    ),
+    ("GET", "/charging-stations/{identity}/evse-reservations"): device("evse-reservations"),
+    ("GET", "/charging-stations/{identity}/charging-limits"): device("charging-limits"),
+    ("GET", "/charging-stations/{identity}/journal"): device("journal"),
+    ("POST", "/charging-stations/{identity}/logs"): device("logs", {"kind": "diagnostics"}),
+    ("GET", "/device-files"): Case("/device-files", {*OWN}, foreign=200),
+    ("GET", "/device-files/{file}"): Case("/device-files/fw1", STAFF, 404, unknown="/device-files/zz"),
+    ("POST", "/firmware"): Case(
+        "/firmware",
+        STAFF,
+        422,
+        foreign=422,
+        body={"name": "fw-2.bin", "organisation": "org"},
+        unknown_body={"name": "fw-2.bin", "organisation": "zz"},
+    ),
+    ("POST", "/firmware/{file}/campaigns"): Case(
+        "/firmware/fw1/campaigns",
+        STAFF,
+        422,
+        foreign=422,
+        unknown="/firmware/zz/campaigns",
+        body={"charging_stations": ["CP17"], "organisation": "org"},
+        unknown_body={"charging_stations": ["CP17"], "organisation": "zz"},
     ),
     ("GET", "/charging-transactions"): Case(
         "/charging-transactions?charging_station=CP16", {*OWN}, foreign=200
@@ -228,7 +261,16 @@ async def test_C1_what_is_foreign_answers_like_what_does_not_exist(
     world: World, key: tuple[str, str]
 ) -> None:
     case = await prepared(world, key)
-    names = [*case.path.removesuffix(".pdf").split("/")[2:], "CP16", "b1", "st", "com", "car-2", "org"]
+    names = [
+        *case.path.removesuffix(".pdf").split("/")[2:],
+        "CP16",
+        "CP17",
+        "b1",
+        "st",
+        "com",
+        "car-2",
+        "org",
+    ]
     for role in RIVALS:
         foreign = await world.api(role).call(key[0], case.path, json=case.body or {})
         nothing = await world.api(role).call(

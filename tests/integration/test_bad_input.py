@@ -20,6 +20,9 @@ POST_PATHS = {
     "/charging-stations": "/charging-stations",
     "/charging-stations/{identity}/commands": "/charging-stations/CP16/commands",
     "/command-batches": "/command-batches",
+    "/charging-stations/{identity}/logs": "/charging-stations/CP17/logs",
+    "/firmware": "/firmware",
+    "/firmware/{file}/campaigns": "/firmware/fw1/campaigns",
     "/id-tokens": "/id-tokens",
     "/bookings": "/bookings",
     **{
@@ -390,12 +393,15 @@ def filled(path: str, thing: str = "") -> str:
 def friendly(page: Any) -> bool:
     """A page for people: HTML, no traceback, and no failure of ours."""
     is_page = page.headers.get("content-type", "").startswith("text/html")
-    return page.status < 500 and "Traceback" not in page.text and (is_page or page.status in {303, 307})
+    is_download = "content-disposition" in page.headers
+    fits = is_page or is_download or page.status in {303, 307}
+    return page.status < 500 and "Traceback" not in page.text and fits
 
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_nonsense_in_a_form_gets_a_friendly_page(world: World, path: str) -> None:
-    role = "manager" if path.startswith(("/alerts", "/charging-stations", "/command-batches")) else "driver"
+    staff = ("/alerts", "/charging-stations", "/command-batches", "/firmware")
+    role = "manager" if path.startswith(staff) else "driver"
     for text in NONSENSE:
         page = await world.submit(role, filled(path), dict.fromkeys(FIELDS, text))
         assert friendly(page), (path, text[:40], page.status, page.text[:500])
@@ -449,7 +455,9 @@ async def test_a_huge_form_gets_a_friendly_page(world: World) -> None:
 async def test_nonsense_in_an_address_gets_a_friendly_page(world: World, path: str) -> None:
     role = (
         "manager"
-        if path.startswith(("/supervision", "/stations", "/charging-stations", "/command-batches"))
+        if path.startswith(
+            ("/supervision", "/stations", "/charging-stations", "/command-batches", "/firmware", "/files")
+        )
         else "driver"
     )
     for text in NONSENSE:

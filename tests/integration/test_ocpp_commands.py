@@ -343,20 +343,6 @@ async def test_a_station_reads_with_its_live_charge(server: Server, directory: D
     assert (await directory.charging_transactions("org", is_open=False)).items == []
 
 
-async def test_frames_are_read_in_pages(server: Server, directory: DirectoryService) -> None:
-    async with server.station() as point:
-        await point.answer("Heartbeat", {})
-    first = await directory.frames("org", "CP16", limit=3)
-    assert not isinstance(first, Refused)
-    second = await directory.frames("org", "CP16", after=int(first.next or 0), limit=3)
-    assert not isinstance(second, Refused)
-    assert [item["direction"] for item in first.items + second.items] == ["in", "out", "in", "out"]
-    assert second.next is None
-    assert await directory.frames("org", "NOBODY") == Refused(
-        "unknown_charging_station", {"charging_station": "NOBODY"}
-    )
-
-
 async def test_stations_of_another_organisation_are_invisible(directory: DirectoryService) -> None:
     assert (await directory.stations("other")).items == []
     assert await directory.station("other", "CP16") is None

@@ -25,6 +25,7 @@ OWN_PAGES = {
     "/supervision/events",
     "/charging-stations",
     "/command-batches",
+    "/firmware",
 }
 # Pages of one thing: the thing of organisation org, and one that does not exist.
 THINGS = {
@@ -43,10 +44,16 @@ THINGS = {
     "/charging-stations/{identity}/events": ("CP16", "ZZ"),
     "/command-batches/{id}": ("batch1", "zz"),
     "/command-batches/{id}/events": ("batch1", "zz"),
+    "/charging-stations/{identity}/machine": ("CP17", "ZZ"),
+    "/charging-stations/{identity}/journal": ("CP17", "ZZ"),
+    "/charging-stations/{identity}/reports/{number}": ("CP17/1", "ZZ/1"),
+    "/files/{id}": ("fw1", "zz"),
 }
 # What stands on pages of organisation org and of no other; ids of the rival begin with r-.
 OURS = re.compile(r"(?<![-\w])(CP1[678]|car-[123]|AA-00\d-AA|[dm]\d secret-name|old\d|b1|Com|St)(?![-\w])")
-SEEN_BY = dict.fromkeys(("/stations", "/charging-stations", "/command-batches", "/supervision"), "manager")
+SEEN_BY = dict.fromkeys(
+    ["/stations", "/charging-stations", "/command-batches", "/supervision", "/files"], "manager"
+)
 
 
 def test_C1_every_page_is_tried_here() -> None:
@@ -56,7 +63,8 @@ def test_C1_every_page_is_tried_here() -> None:
 def address(path: str, thing: str, invoice: str) -> str:
     thing = thing.replace("INVOICE", invoice)
     if "{" in path:
-        return re.sub(r"{\w+}", thing, path)
+        parts = iter(thing.split("/"))
+        return re.sub(r"{\w+}", lambda _: next(parts), path)
     times = f"start={at(0)}&end={at(2)}&start_at={at(0)}&end_at={at(2)}".replace("+", "%2B")
     return f"{path}?{thing}&{times}"
 

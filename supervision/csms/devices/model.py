@@ -206,3 +206,11 @@ class ReservationState(StrEnum):
     EXPIRED = "expired"
     REMOVED = "removed"  # the station gave it up: a fault, or out of service
     CANCELLED = "cancelled"
+
+
+class FileKind(StrEnum):
+    """What a file that stations fetch or leave is."""
+
+    FIRMWARE = "firmware"
+    DIAGNOSTICS = "diagnostics"
+    SECURITY_LOG = "security_log"

@@ -11,7 +11,7 @@ from sqlalchemy import Select, Table, delete, select
 from supervision.clock import Clock
 from supervision.csms import wire
 from supervision.csms.devices import store
-from supervision.csms.devices.model import ReservationState, errand_order
+from supervision.csms.devices.model import ErrandKind, ReservationState, errand_order
 from supervision.csms.outbound import CommandState
 from supervision.csms.store import Station
 from supervision.kernel.events import CommandFinished
@@ -76,7 +76,7 @@ class DeviceService:
         answered = row["state"] == CommandState.ANSWERED.value
         order = errand_order(row["action"], payload, row["response"] if answered else None)
         if order is not None:
-            await store.ordered(tx, station, order, row["id"], now)
+            await store.ordered(tx, station, order, row["id"], sent_at=row["sent_at"], now=now)
             return
         number = wire.whole(payload, "reservationId" if row["action"] == "CancelReservation" else "id")
         if row["action"] == "ReserveNow":
@@ -118,6 +118,17 @@ class DeviceService:
         """Errands of a station, newest first."""
         rows = await self._newest(errands, organisation_id, identity, before, limit)
         return [_errand_document(row) for row in rows]
+
+    async def firmware_errands(self, organisation_id: str, *, limit: int = 50) -> list[Document]:
+        """Firmware updates of all stations of an organisation, newest first."""
+        rows = await self._all(
+            select(errands)
+            .where(errands.c.organisation_id == organisation_id, errands.c.kind == ErrandKind.FIRMWARE.value)
+            .order_by(errands.c.id.desc())
+            .limit(limit),
+            organisation_id,
+        )
+        return [{**_errand_document(row), "charging_station": row["charging_station"]} for row in rows]
 
     async def errand(self, organisation_id: str, identity: str, errand_id: int) -> Document | None:
         """Return one errand with the pages of its report that are here, in order."""

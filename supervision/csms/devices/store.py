@@ -108,23 +108,43 @@ async def told(
         await _move(tx, station, known["id"], word, state, now)
 
 
-async def ordered(tx: Tx, station: Station, order: ErrandOrder, command_id: str, now: datetime) -> None:
+async def ordered(
+    tx: Tx, station: Station, order: ErrandOrder, command_id: str, *, sent_at: datetime, now: datetime
+) -> None:
     """Note that a command has sent the station on an errand; its own words may have come before."""
+    mine = select(errands.c.id).where(_of(errands, station), errands.c.command_id == command_id)
+    if await tx.scalar(mine) is not None:
+        return
     if order.cancels_others:
         await _cancel_others(tx, station, order, now)
-    known = await _errand(tx, station, order.kind, order.request_id)
-    if known is not None and known["command_id"] == command_id:
-        return
-    if known is None or known["command_id"] is not None:
+    known = await _told_already(tx, station, order, sent_at)
+    if known is None:
         await _begin(
             tx, station, order.kind, order.request_id, order.word, order.state, now, command_id=command_id
         )
-    else:
-        await tx.execute(
-            update(errands)
-            .where(_of(errands, station), errands.c.id == known["id"])
-            .values(command_id=command_id)
+        return
+    await tx.execute(
+        update(errands).where(_of(errands, station), errands.c.id == known).values(command_id=command_id)
+    )
+
+
+async def _told_already(tx: Tx, station: Station, order: ErrandOrder, sent_at: datetime) -> int | None:
+    """The errand of this command that the station has spoken of since it was sent."""
+    statement = (
+        select(errands.c.id)
+        .where(
+            _of(errands, station),
+            errands.c.kind == order.kind.value,
+            errands.c.command_id.is_(None),
+            errands.c.begun_at >= sent_at,
         )
+        .order_by(errands.c.id.desc())
+        .limit(1)
+    )
+    if order.request_id is not None:
+        statement = statement.where(errands.c.request_id == order.request_id)
+    found: int | None = await tx.scalar(statement)
+    return found
 
 
 async def _errand(tx: Reader, station: Station, kind: ErrandKind, request_id: int | None) -> Row | None:

@@ -8,6 +8,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.csms import credentials
 from supervision.csms.directory import NewEvse, Page
+from supervision.csms.journal import Wanted
 from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
@@ -63,8 +64,22 @@ async def get_charging_station(call: Call) -> object:
 async def list_frames(call: Call) -> object:
     """Return raw frames, oldest first, secrets masked."""
     organisation_id, station = await found_station(call)
-    page = await call.services.directory.frames(
-        organisation_id, station["identity"], after=call.after_number, limit=call.limit
+    direction = call.query.get("direction") or None
+    if direction not in {None, "in", "out"}:
+        raise invalid("direction", "in or out is wanted")
+    wanted = Wanted(
+        action=call.query.get("action") or None,
+        direction=direction,
+        since=call.instant("since") if call.query.get("since") else None,
+        until=call.instant("until") if call.query.get("until") else None,
+        problems=bool(_flag(call, "problems")),
+    )
+    page = await call.services.journal.frames(
+        organisation_id,
+        station["identity"],
+        wanted=wanted,
+        after=call.after_number,
+        limit=call.limit,
     )
     return page if isinstance(page, Refused) else {"items": page.items, "next": page.next}
 
@@ -221,7 +236,14 @@ OPERATIONS = (
         path="/charging-stations/{identity}/frames",
         summary="Raw frames, oldest first, secrets masked",
         handler=list_frames,
-        query=PAGING,
+        query={
+            "action": "CALLs of this name",
+            "direction": "in (from the station) or out",
+            "since": "From this instant on",
+            "until": "Before this instant",
+            "problems": "true: only frames that could not be used",
+            **PAGING,
+        },
         answer=page_of("Frame"),
         tag="charging stations",
     ),

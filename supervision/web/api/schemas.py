@@ -104,6 +104,17 @@ _BATCH = {
 _COMMAND_STATE = {
     "enum": ["queued", "sent", "answered", "error", "timeout", "offline", "refused", "cancelled"]
 }
+_ERRAND = {
+    "id": WHOLE,
+    "kind": TEXT,
+    "request_id": or_null(WHOLE),
+    "command": or_null(ID),
+    "state": {"enum": ["under_way", "waiting", "done", "failed", "cancelled", "refused"]},
+    "word": TEXT,
+    "begun_at": INSTANT,
+    "told_at": INSTANT,
+    "finished_at": or_null(INSTANT),
+}
 
 
 def _whole(**properties: Any) -> dict[str, Any]:
@@ -186,6 +197,50 @@ COMPONENTS: dict[str, Any] = {
         "CommandBatch": _whole(**_BATCH, commands={"type": "array", "items": ref("Command")}),
         "Frame": _whole(
             id=WHOLE, at=INSTANT, direction={"enum": ["in", "out"]}, frame=TEXT, problem=or_null(TEXT)
+        ),
+        "Notice": _whole(
+            id=WHOLE,
+            kind={"enum": ["security", "monitoring"]},
+            name=TEXT,
+            evse_id=or_null(WHOLE),
+            at=INSTANT,
+            alarming=FLAG,
+            cleared=FLAG,
+            details=ANYTHING,
+        ),
+        "Errand": _whole(**_ERRAND),
+        "ErrandReport": _whole(**_ERRAND, pages={"type": "array", "items": ANYTHING}),
+        "EvseReservation": _whole(
+            id=WHOLE,
+            evse_id=WHOLE,
+            token_hint=TEXT,
+            expires_at=or_null(INSTANT),
+            state={"enum": ["held", "used", "expired", "removed", "cancelled"]},
+            state_at=INSTANT,
+        ),
+        "ChargingLimit": _whole(
+            evse_id=WHOLE,
+            source=TEXT,
+            grid_critical=FLAG,
+            schedules={"type": "array", "items": ANYTHING},
+            at=INSTANT,
+        ),
+        "DeviceFile": _whole(
+            id=ID,
+            kind={"enum": ["firmware", "diagnostics", "security_log"]},
+            charging_station=or_null(TEXT),
+            command=or_null(ID),
+            name=TEXT,
+            details=ANYTHING,
+            size_bytes=or_null(WHOLE),
+            sha256=or_null(TEXT),
+            made_at=INSTANT,
+            complete_at=or_null(INSTANT),
+        ),
+        "NewFirmware": _whole(id=ID, upload=TEXT),
+        "SentCommand": _whole(command=ID, state=TEXT),
+        "CampaignCommand": _whole(
+            charging_station=ID, command=or_null(ID), state=TEXT, error=or_null(ANYTHING)
         ),
         "ChargingTransaction": _whole(
             id=WHOLE,

@@ -54,7 +54,7 @@ COMMAND_STATE = {
 }
 # csms.judgement: what an answer means; of "pending", what will show the effect.
 VERDICTS = {
-    "done": N_("done"),
+    "done": N_("carried out"),
     "refused": N_("not carried out"),
     "partly": N_("done in part"),
     "pending": N_("accepted, not done yet"),
@@ -109,6 +109,37 @@ STATUS_WORDS = {
     "UnsupportedMonitorType": N_("kind of monitor not supported"),
     "VersionMismatch": N_("another version of the list"),
 }
+ERRANDS = {
+    "firmware": N_("firmware update"),
+    "firmware_publication": N_("firmware for other charging stations"),
+    "diagnostics": N_("diagnostics"),
+    "log": N_("log"),
+    "report": N_("settings and values"),
+    "monitoring_report": N_("monitors"),
+    "charging_profiles": N_("charging profiles"),
+    "customer_information": N_("what it knows of a person"),
+    "display_messages": N_("texts on the display"),
+}
+ERRAND_STATE = {
+    "under_way": N_("under way"),
+    "waiting": N_("put off by the charging station"),
+    "done": N_("done"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+    "refused": N_("refused by the charging station"),
+}
+HOLD_STATE = {
+    "held": N_("held"),
+    "used": N_("used"),
+    "expired": N_("ran out"),
+    "removed": N_("given up by the charging station"),
+    "cancelled": N_("cancelled"),
+}
+FILES = {
+    "firmware": N_("firmware"),
+    "diagnostics": N_("diagnostics"),
+    "security_log": N_("security log"),
+}
 ALERTS = {
     "late": N_("%(vehicle)s is late by %(late_min)s"),
     "at_risk": N_("%(vehicle)s may not be charged in time"),
@@ -145,6 +176,8 @@ DONE = {
     "started": N_("Have a good trip!"),
     "returned": N_("Thank you, the booking is ended."),
     "reported": N_("Thank you, we have received your report."),
+    "log_asked": N_("The charging station has been asked: its log will appear here."),
+    "firmware_added": N_("The firmware is here: choose the charging stations."),
     "acknowledged": N_("You take care of this alert."),
     "closed": N_("The alert is closed."),
     "called_off": N_("What was not sent is called off."),
@@ -163,6 +196,10 @@ REFUSALS = {
     "driver_unknown": N_("Nothing was found under this address."),
     "end_closed": N_("The station is closed from %(from)s to %(until)s: choose another end."),
     "ends_before_start": N_("The end must come after the start."),
+    "file_missing": N_("Choose a file first."),
+    "file_too_large": N_("The file is too large."),
+    "never_connected": N_("This charging station has never connected: its version is not known yet."),
+    "unknown_file": N_("This firmware is not here, or not whole."),
     "in_the_past": N_("This time has passed."),
     "key_missing": N_("The key is not in the box yet."),
     "licence_category": N_("Your driving licence does not cover this car."),
@@ -241,6 +278,22 @@ class Words:
     def status_word(self, word: str) -> str:
         """A status of the standard in plain words; codes of errors stay as they are."""
         return self._of(STATUS_WORDS, word)
+
+    def errand(self, code: str) -> str:
+        """What a charging station is busy with."""
+        return self._of(ERRANDS, code)
+
+    def errand_state(self, code: str) -> str:
+        """Where that stands."""
+        return self._of(ERRAND_STATE, code)
+
+    def hold_state(self, code: str) -> str:
+        """What became of a charging point held for a badge."""
+        return self._of(HOLD_STATE, code)
+
+    def file_kind(self, code: str) -> str:
+        """What a file is."""
+        return self._of(FILES, code)
 
     def reason(self, code: str, params: Mapping[str, object], now: datetime) -> str:
         """Why a charging window is served as it is."""

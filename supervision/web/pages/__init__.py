@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from supervision.web.pages import account, batches, booking, devices, driving, invoices, supervision
+from supervision.web.pages import (
+    account,
+    batches,
+    booking,
+    devices,
+    driving,
+    invoices,
+    machine,
+    supervision,
+)
 from supervision.web.visit import Visit
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -20,4 +29,5 @@ ROUTES: tuple[tuple[str, str, Page], ...] = (
     *supervision.ROUTES,
     *devices.ROUTES,
     *batches.ROUTES,
+    *machine.ROUTES,
 )

@@ -32,15 +32,15 @@ async def devices(visit: Visit) -> Response:
 
 async def device(visit: Visit) -> Response:
     """Show one charging station."""
-    return await _page(visit, await _found(visit), None)
+    return await _page(visit, await found_device(visit), None)
 
 
 async def device_events(visit: Visit) -> Response:
     """Stream the state of the EVSEs and the newest messages."""
-    topic = f"station:{(await _found(visit)).station.id}"
+    topic = f"station:{(await found_device(visit)).station.id}"
 
     async def refresh(_touched: frozenset[str]) -> list[Part]:
-        view = await _view(visit, await _found(visit), None)
+        view = await _view(visit, await found_device(visit), None)
         language, parts = visit.language, "station_parts.html"
         points = rendering.render_part(parts, "evse_table", view.state, view.now, language=language)
         frames = rendering.render_part(parts, "frame_rows", view.frames, language=language)
@@ -52,7 +52,7 @@ async def device_events(visit: Visit) -> Response:
 
 async def command(visit: Visit) -> Response:
     """Send a command, wait for the answer, show it: as a fragment to htmx, else as the whole page."""
-    found = await _found(visit)
+    found = await found_device(visit)
     if not may_command(visit.signed_in, found.organisation_id):
         raise PageError(403)
     outcome = await _send(visit, found)
@@ -91,7 +91,7 @@ async def _send(visit: Visit, found: Device) -> CommandOutcome:
 
 async def cancel(visit: Visit) -> Response:
     """Call off a command that waits."""
-    found = await _found(visit)
+    found = await found_device(visit)
     if not may_command(visit.signed_in, found.organisation_id):
         raise PageError(403)
     identity = found.document["identity"]
@@ -119,7 +119,8 @@ async def _view(visit: Visit, found: Device, outcome: CommandOutcome | None) -> 
     )
 
 
-async def _found(visit: Visit) -> Device:
+async def found_device(visit: Visit) -> Device:
+    """Return the charging station of the address; 404 for one the viewer does not supervise."""
     found = await find_device(visit.services, visit.supervised, visit.path["identity"])
     if found is None:
         raise PageError(404)

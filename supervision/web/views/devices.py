@@ -189,7 +189,7 @@ async def device_view(
     """Compose the page of one device; `limit` counts frames before the filter."""
     wanted = min(max(limit, SHOWN_FRAMES), MOST_FRAMES)
     identity = device.document["identity"]
-    newest = await services.directory.latest_frames(device.organisation_id, identity, limit=wanted)
+    newest = await services.journal.latest(device.organisation_id, identity, limit=wanted)
     lines = readable([_raw(document) for document in reversed(newest)], device.zone)
     limits_a = plan_limits_a(await _plan_of(services, device), device, now)
     return ChargingStationView(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from supervision.accounts import store as accounts
 from supervision.accounts.model import Community, Identity
@@ -14,6 +15,7 @@ from supervision.services import Services
 from supervision.store.db import Reader
 
 BRAND = "Autopartage"
+DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,3 +71,20 @@ async def brand_of(services: Services, identity: Identity) -> str:
     if len(named) == 1:
         return named[0].name
     return organisation.name if organisation else BRAND
+
+
+async def names_of(services: Services, organisations: Sequence[str]) -> dict[str, str]:
+    """Names of organisations by id."""
+    names = {}
+    for organisation_id in organisations:
+        async with services.db.read(organisation_id) as reader:
+            found = await accounts.organisation(reader, organisation_id)
+        names[organisation_id] = found.name if found else organisation_id
+    return names
+
+
+async def zone_of(services: Services, organisation_id: str) -> ZoneInfo:
+    """The clock of an organisation: that of its first community."""
+    async with services.db.read(organisation_id) as reader:
+        communities = await accounts.communities_of(reader, organisation_id)
+    return communities[0].zone if communities else DEFAULT_ZONE

@@ -7,6 +7,7 @@ from datetime import date, time, timedelta
 
 from supervision.web.shell import Viewer
 from supervision.web.views import command_model as command
+from supervision.web.views import device_model as machines
 from supervision.web.views import driver_model as driver
 from supervision.web.views import station_model as station
 from tests.unit.web.samples import DRIVER, EURRE, MANAGER, NOW, PARIS, SUPERVISION, at
@@ -401,6 +402,68 @@ BATCHES_VIEW = command.BatchesView(
 DEVICES = station.ChargingStationsView(
     groups=(("eurre", "Eurre – Écosite", (DEVICE, BROKEN)), ("crest", "Crest – Gare", (DEVICE,))), now=HERE
 )
+UPDATE = machines.ErrandLine(
+    kind="firmware",
+    state="waiting",
+    word="InstallScheduled",
+    begun_at=at("10:00"),
+    told_at=at("14:20"),
+    href="",
+    charging_station="EURRE-1",
+)
+LISTED = replace(
+    UPDATE, kind="report", state="done", word="Reported", href="/charging-stations/EURRE-1/reports/3"
+)
+LOG = machines.FileLine(
+    id="f1",
+    kind="security_log",
+    name="security.log",
+    facts="",
+    size_bytes=1234,
+    at=at("09:00"),
+    href="/files/f1",
+)
+MACHINE = machines.MachineView(
+    identity="EURRE-1",
+    ocpp="2.0.1",
+    notices=(
+        machines.NoticeLine(
+            at=at("14:00"),
+            name="TamperDetectionActivated",
+            facts="lid",
+            alarming=True,
+            cleared=False,
+            evse_id=None,
+        ),
+        machines.NoticeLine(
+            at=at("13:00"), name="EVSE.Temperature", facts="31", alarming=False, cleared=True, evse_id=1
+        ),
+        machines.NoticeLine(
+            at=at("12:00"), name="StartupOfTheDevice", facts="", alarming=False, cleared=False, evse_id=None
+        ),
+    ),
+    errands=(UPDATE, LISTED),
+    holds=(machines.HoldLine(evse_id=0, token_hint="B2C3", state="held", until=at("16:00")),),
+    limits=(machines.LimitLine(evse_id=0, source="EMS", facts="10 @ 0 s", at=at("11:00")),),
+    files=(LOG, replace(LOG, id="f2", kind="diagnostics", size_bytes=None, href="")),
+    commands=True,
+    now=HERE,
+)
+REPORT = machines.ReportView(
+    identity="EURRE-1",
+    errand=LISTED,
+    rows=(("EVSE.Power (EVSE 1)", "value 7400"), ("", "text")),
+    pages=2,
+    now=HERE,
+)
+FIRMWARE = machines.FirmwareView(
+    organisations={"ccvd": "Val de Drôme", "ccd": "Crestois"},
+    files=(replace(LOG, kind="firmware", name="fw-2.bin", facts="Alfen · NG910 · 2"),),
+    stations=(("EURRE-1", "Alfen NG910 1"), ("CREST-1", "")),
+    errands=(UPDATE,),
+    sent=(("EURRE-1", "queued"), ("CREST-1", "never_connected")),
+    now=HERE,
+)
 BOTH = Viewer(name="Sacha Nguyen", email="sacha@example.org", manages=True, drives=True)
 
 PAGES = {
@@ -410,6 +473,27 @@ PAGES = {
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
     "command-batches": ("command_batches.html", MANAGER, "/command-batches", BATCHES_VIEW),
     "command-batch": ("command_batch.html", MANAGER, "/command-batches/k1", BATCH_VIEW),
+    "machine": ("machine.html", BOTH, "/charging-stations/EURRE-1/machine", MACHINE),
+    "machine-empty": (
+        "machine.html",
+        BOTH,
+        "/charging-stations/EURRE-1/machine",
+        replace(MACHINE, notices=(), errands=(), holds=(), limits=(), files=(), commands=False),
+    ),
+    "report": ("report.html", BOTH, "/charging-stations/EURRE-1/reports/3", REPORT),
+    "report-empty": (
+        "report.html",
+        BOTH,
+        "/charging-stations/EURRE-1/reports/3",
+        replace(REPORT, rows=(), pages=0),
+    ),
+    "firmware": ("firmware.html", BOTH, "/firmware", FIRMWARE),
+    "firmware-empty": (
+        "firmware.html",
+        BOTH,
+        "/firmware",
+        replace(FIRMWARE, organisations={"ccvd": "V"}, files=(), stations=(), errands=(), sent=()),
+    ),
     "login": (
         "login.html",
         None,

@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("charging_station", sa.String(), nullable=True),
-        sa.Column("errand_id", sa.BigInteger(), nullable=True),
+        sa.Column("command_id", sa.String(), nullable=True),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=True),
