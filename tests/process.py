@@ -96,6 +96,14 @@ class Server:
             self._process.stdout.close()
         return code
 
+    def kill(self) -> None:
+        """End the process as a power cut would; one that has ended already stays so."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def log(self) -> str:
         """Return everything the process has logged so far."""
         return (self.home / "server.log").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(
     r"```http\n(?P<method>\w+) (?P<path>\S+)\n(?P<body>.*?)```\n```json\n(?P<answer>.*?)```", re.DOTALL
 )
-# Codes of key boxes, mails, payments and signing in, which no operation of the API answers with.
+# Codes of key boxes, mails, payments, forms and signing in, which no operation of the API answers with.
 ELSEWHERE = {
     "already_credited",
     "bad_credentials",
@@ -37,6 +37,7 @@ ELSEWHERE = {
     "slot_closed",
     "too_many_attempts",
     "wrong_code",
+    "wrong_field",
 }
 
 

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import select, update
 
 from supervision.clock import FixedClock
+from supervision.csms.batches import BatchService, Targets
 from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.judgement import VerdictKind
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, commands, outbox_events
+from tests import factories
 from tests.factories import TESTS
 from tests.integration.ocpp_client import (
     V201,
@@ -494,6 +496,56 @@ async def test_an_urgent_command_goes_between_two_parts(server: Server, sqlite_d
         await result(point, 2, read("", point.commands[2][3]))
         assert (await asking).state is (await stopping).state is CommandState.ANSWERED
     assert [call[2] for call in point.commands] == ["GetVariables", "RequestStopTransaction", "GetVariables"]
+
+
+# --- both databases ---------------------------------------------------------------------------------------
+
+
+async def test_a_batch_lives_its_life_on_both_databases(db: Database, clock: FixedClock) -> None:
+    """One station answers at the second try, one is away until the batch has expired, one is called off."""
+    await write_stations(db)
+
+    async def unit(tx: Tx) -> None:
+        await factories.charging_station(tx, identity="CP99")
+
+    await db.write(TESTS, unit)
+    async with central_system(db, clock) as server, server.station(respond=silent) as point:
+        batches = BatchService(db=db, clock=clock, commands=server.commands)
+        made = await batches.create(
+            "org", Targets(station_id="st"), lambda _: ("GetConfiguration", ASK), expires_s=3600
+        )
+        assert not isinstance(made, Refused)
+        await server.commands.sweep()
+        await received(point, 1)
+        await error(point, 0, "InternalError")
+
+        async def waits_again() -> bool:
+            return any(one["tries"] == 1 and one["state"] == "queued" for one in await rows(db))
+
+        await until(waits_again)
+        away = next(one["id"] for one in made["commands"] if one["charging_station"] == "CP99")
+        await server.commands.cancel("org", "CP99", away)
+        clock.advance(seconds=30)
+        await server.commands.sweep()
+        await received(point, 2)
+        await result(point, 1, TOLD)
+        clock.advance(seconds=3600)
+        await server.commands.sweep()
+
+        async def over() -> bool:
+            return not {"queued", "sent"} & {one["state"] for one in await rows(db)}
+
+        await until(over)
+        told = await batches.batch("org", made["id"])
+        assert told is not None
+        assert [(one["charging_station"], one["state"], one["tries"]) for one in told["commands"]] == [
+            ("CP16", "answered", 2),
+            ("CP99", "cancelled", 0),
+            ("CS201", "offline", 0),
+        ]
+        page = await batches.batches("org", limit=1)
+        assert [one["states"] for one in page.items] == [{"answered": 1, "cancelled": 1, "offline": 1}]
+        assert page.next is None
 
 
 # --- one outstanding CALL each way ------------------------------------------------------------------------

@@ -54,7 +54,7 @@ COMMAND_STATE = {
 }
 # csms.judgement: what an answer means; of "pending", what will show the effect.
 VERDICTS = {
-    "done": N_("done"),
+    "done": N_("carried out"),
     "refused": N_("not carried out"),
     "partly": N_("done in part"),
     "pending": N_("accepted, not done yet"),
