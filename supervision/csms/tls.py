@@ -54,6 +54,24 @@ def server_certificate(name: str, text: str) -> ServerCertificate | None:
     return ServerCertificate(chain=Path(chain.strip()), key=Path(key.strip()) if key.strip() else None)
 
 
+_UNFINISHED = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError)
+
+
+class _Counting(ssl.SSLObject):
+    """Counts the handshakes that TLS itself refuses: nobody else hears of them."""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake."""
+        try:
+            super().do_handshake()
+        except _UNFINISHED:  # more is to come, or the other end went away
+            raise
+        except ssl.SSLError as error:
+            by_certificate = isinstance(error, ssl.SSLCertVerificationError)
+            metrics.HANDSHAKES.labels("tls-certificate" if by_certificate else "tls").inc()
+            raise
+
+
 class StationTls(ssl.SSLContext):
     """A context that is made anew when its files have changed; asyncio takes it as any other.
 
@@ -118,6 +136,7 @@ def _stamp(path: Path) -> object:
 
 def _context(certificates: Sequence[ServerCertificate], authorities: Sequence[Path]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _Counting
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers(SUITES)

@@ -68,9 +68,16 @@ async def test_each_mandatory_suite_is_spoken(server: SecureServer, suite: str) 
 async def test_no_other_suite_is_spoken(server: SecureServer, suite: str) -> None:
     tls = server.trust(maximum_version=ssl.TLSVersion.TLSv1_2)
     tls.set_ciphers(suite)
+    before = handshakes("tls")
     with pytest.raises(OSError):  # noqa: PT011 - an alert of TLS or, on Python 3.11, a connection cut
         async with server.over_tls("CP16", tls=tls, secret=SECRET):
             pass
+    assert handshakes("tls") == before + 1
+
+
+def handshakes(outcome: str) -> float:
+    """Return how many ended so until now."""
+    return REGISTRY.get_sample_value("ocpp_handshakes_total", {"outcome": outcome}) or 0.0
 
 
 async def test_tls_1_3_is_spoken(server: SecureServer) -> None:
@@ -104,10 +111,12 @@ async def test_certificate_of_a_stranger_ends_in_tls(
     await set_profile(sqlite_db, "CP16", 3)
     stranger = LocalAuthority.open(tmp_path / "stranger.pem", SystemClock().now())
     tls = await server.identified("CP16", authority=stranger)
+    before = handshakes("tls-certificate")
     with pytest.raises((OSError, websockets.InvalidMessage)):
         async with server.over_tls("CP16", tls=tls):
             pass
     assert not server.central.connected("CP16")
+    assert handshakes("tls-certificate") == before + 1
 
 
 async def renewed(server: SecureServer, identity: str, tls: ssl.SSLContext) -> ssl.SSLContext:
