@@ -148,6 +148,7 @@ class WishesView:
     wishes: tuple[WishLine, ...]
     drifting: tuple[ConfigurationReport, ...]
     may_edit: bool
+    organisations: tuple[tuple[str, str], ...]  # (id, name) of those whose wishes the viewer may edit
     now: datetime
 
 

@@ -407,6 +407,7 @@ WISHES = station.WishesView(
     ),
     drifting=(REPORT,),
     may_edit=True,
+    organisations=(("o1", "Val de Drôme"), ("o2", "Privas")),
     now=HERE,
 )
 PROBE = station.ProbeView(
