@@ -329,10 +329,22 @@ FRAMES = (
         raw='[4,"a1","NotSupported","no smart charging",{}]',
     ),
 )
+REPORT = station.ConfigurationReport(
+    identity="EURRE-1",
+    state="drift",
+    checked_at=at("14:01"),
+    lines=(
+        station.SettingLine(
+            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
+        ),
+        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
+    ),
+)
 DEVICE_VIEW = station.ChargingStationView(
     station="eurre",
     station_name="Eurre – Écosite",
     state=DEVICE,
+    settings=REPORT,
     frames=FRAMES,
     actions=("Heartbeat", "MeterValues"),
     filter_action="",
@@ -372,17 +384,6 @@ STRANGERS = station.StrangersView(
     sought="",
     adopted=station.NewPassword(identity="CREST-2", password="00112233445566778899aabbccddeeff"),
     now=HERE,
-)
-REPORT = station.ConfigurationReport(
-    identity="EURRE-1",
-    state="drift",
-    checked_at=at("14:01"),
-    lines=(
-        station.SettingLine(
-            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
-        ),
-        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
-    ),
 )
 WISHES = station.WishesView(
     wishes=(
