@@ -360,6 +360,12 @@ async def test_pages_show_and_edit_what_is_wished_for(world: World) -> None:
     assert (
         await world.submit("manager", "/desired-settings", {**form, "charging_station": "R-CP16"})
     ).status == 404
+    both = {"ocpp": "1.6", "name": "HeartbeatInterval", "value": "300"}
+    for organisation, status in (("r-org", 303), ("zz", 422)):
+        page = await world.submit("operator", "/desired-settings", {**both, "organisation": organisation})
+        assert page.status == status
+    _, foreign = await world.api("rival").get("/desired-settings")
+    assert [item["name"] for item in foreign["items"]] == ["HeartbeatInterval"]
     leave = {"ocpp": "1.6", "name": "HeartbeatInterval", "leave": "yes", "value": "1"}
     assert (await world.submit("manager", "/desired-settings", leave)).status == 303
     _, listed = await world.api("manager").get("/desired-settings")

@@ -49,7 +49,10 @@ async def boot_policy(visit: Visit) -> Response:
 async def wishes(visit: Visit) -> Response:
     """Show what is wished for, and who is not so."""
     view = await wishes_view(
-        visit.services, visit.supervised, may_edit=bool(rules.administered(visit.signed_in)), now=visit.now
+        visit.services,
+        visit.supervised,
+        administered=rules.administered(visit.signed_in),
+        now=visit.now,
     )
     return visit.render("desired_settings.html", view)
 
@@ -58,7 +61,7 @@ async def wish(visit: Visit) -> Response:
     """Wish for a setting."""
     form = await visit.form()
     made = _wish(form)
-    organisation_id = await _organisation_of(visit, made.charging_station)
+    organisation_id = await _organisation_of(visit, made.charging_station, form.get("organisation", ""))
     result = await visit.services.configuration.wish(organisation_id, made, by_person_id=visit.person.id)
     if isinstance(result, Refused):
         raise PageError(422)
@@ -101,13 +104,14 @@ def _wish(form: Mapping[str, str]) -> Wish:
     )
 
 
-async def _organisation_of(visit: Visit, charging_station: str | None) -> str:
-    """The organisation of the named station; without one, the only one that the viewer administers."""
+async def _organisation_of(visit: Visit, charging_station: str | None, chosen: str) -> str:
+    """The organisation of the named station; without one, that of the form, or the only one."""
     administered = _administered(visit)
     if charging_station is None:
-        if len(administered) > 1:
+        organisation_id = chosen if len(administered) > 1 else administered[0]
+        if organisation_id not in administered:
             raise PageError(422)
-        return administered[0]
+        return organisation_id
     for organisation_id in administered:
         if await visit.services.directory.station(organisation_id, charging_station) is not None:
             return organisation_id

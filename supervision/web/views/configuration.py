@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from supervision.accounts import store as accounts
 from supervision.kernel.timespan import parse_instant
 from supervision.services import Services
 from supervision.web.views.devices import Device
@@ -33,7 +34,7 @@ async def configuration_view(services: Services, device: Device, now: datetime) 
 
 
 async def wishes_view(
-    services: Services, organisations: Sequence[str], *, may_edit: bool, now: datetime
+    services: Services, organisations: Sequence[str], *, administered: Sequence[str], now: datetime
 ) -> WishesView:
     """Compose the page of what is wished for, and of the stations that are not so."""
     wishes: list[WishLine] = []
@@ -43,7 +44,23 @@ async def wishes_view(
         drifting += [
             report_from(item, None) for item in await services.configuration.drifting(organisation_id)
         ]
-    return WishesView(wishes=tuple(wishes), drifting=tuple(drifting), may_edit=may_edit, now=now)
+    return WishesView(
+        wishes=tuple(wishes),
+        drifting=tuple(drifting),
+        may_edit=bool(administered),
+        organisations=await _names(services, administered),
+        now=now,
+    )
+
+
+async def _names(services: Services, organisations: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for organisation_id in organisations:
+        async with services.db.read(organisation_id) as reader:
+            organisation = await accounts.organisation(reader, organisation_id)
+        if organisation is not None:
+            found.append((organisation.id, organisation.name))
+    return tuple(found)
 
 
 def report_from(document: Mapping[str, Any], zone: ZoneInfo | None) -> ConfigurationReport:

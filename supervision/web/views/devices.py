@@ -24,6 +24,7 @@ from supervision.web.views.station_model import (
     ChargingStationState,
     ChargingStationsView,
     ChargingStationView,
+    ConfigurationReport,
     EvseState,
     LocalListBadge,
 )
@@ -206,10 +207,17 @@ async def device_view(
     newest = await services.journal.latest(device.organisation_id, identity, limit=wanted)
     lines = readable([_raw(document) for document in reversed(newest)], device.zone)
     limits_a = plan_limits_a(await _plan_of(services, device), device, now)
+    settings = await services.configuration.report(device.organisation_id, identity)
     return ChargingStationView(
         station=device.station.id,
         station_name=device.station.name,
         state=device_state(device, limits_a),
+        settings=ConfigurationReport(
+            identity=identity,
+            state=settings["state"],
+            checked_at=_local(settings["checked_at"], device.zone),
+            lines=(),
+        ),
         frames=tuple(line for line in reversed(lines) if matches(line, action=action, kind=kind)),
         actions=tuple(sorted({line.action for line in lines if line.action})),
         filter_action=action,

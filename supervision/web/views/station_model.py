@@ -98,27 +98,6 @@ class StrangersView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingLine:
-    """One setting: what is wished for beside what was found."""
-
-    name: str
-    wanted: str
-    found: str | None
-    state: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfigurationReport:
-    """The settings of one device at the last look."""
-
-    identity: str
-    state: str
-    checked_at: datetime | None
-    lines: tuple[SettingLine, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class ConfigurationView:
     """The page of one device's settings."""
 
@@ -149,6 +128,7 @@ class WishesView:
     wishes: tuple[WishLine, ...]
     drifting: tuple[ConfigurationReport, ...]
     may_edit: bool
+    organisations: tuple[tuple[str, str], ...]  # (id, name) of those whose wishes the viewer may edit
     now: datetime
 
 
@@ -246,12 +226,34 @@ class SecurityView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingLine:
+    """One setting: what is wished for beside what was found."""
+
+    name: str
+    wanted: str
+    found: str | None
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationReport:
+    """The settings of one device at the last look."""
+
+    identity: str
+    state: str
+    checked_at: datetime | None
+    lines: tuple[SettingLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargingStationView:
     """One device with its messages and its commands."""
 
     station: str
     station_name: str
     state: ChargingStationState
+    settings: ConfigurationReport
     frames: tuple[FrameLine, ...]
     actions: tuple[str, ...]
     filter_action: str

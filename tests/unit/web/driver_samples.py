@@ -410,10 +410,22 @@ SECURITY = station.SecurityView(
     roots_at=at("14:00"),
     higher_profiles=(2, 3),
 )
+REPORT = station.ConfigurationReport(
+    identity="EURRE-1",
+    state="drift",
+    checked_at=at("14:01"),
+    lines=(
+        station.SettingLine(
+            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
+        ),
+        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
+    ),
+)
 DEVICE_VIEW = station.ChargingStationView(
     station="eurre",
     station_name="Eurre – Écosite",
     state=DEVICE,
+    settings=REPORT,
     frames=FRAMES,
     actions=("Heartbeat", "MeterValues"),
     filter_action="",
@@ -467,17 +479,6 @@ STRANGERS = station.StrangersView(
     adopted=station.NewPassword(identity="CREST-2", password="00112233445566778899aabbccddeeff"),
     now=HERE,
 )
-REPORT = station.ConfigurationReport(
-    identity="EURRE-1",
-    state="drift",
-    checked_at=at("14:01"),
-    lines=(
-        station.SettingLine(
-            name="MeterValueSampleInterval", wanted="60", found="300", state="refused", reason="Limits"
-        ),
-        station.SettingLine(name="ConnectionTimeOut", wanted="120", found=None, state="unknown", reason=""),
-    ),
-)
 WISHES = station.WishesView(
     wishes=(
         station.WishLine(
@@ -501,6 +502,7 @@ WISHES = station.WishesView(
     ),
     drifting=(REPORT,),
     may_edit=True,
+    organisations=(("o1", "Val de Drôme"), ("o2", "Privas")),
     now=HERE,
 )
 PROBE = station.ProbeView(
