@@ -3,10 +3,10 @@
 A script is a text file, one step a line; sockets have names, the first is `a`:
 
     # words                       a remark; the first one is the title
-    a connect CP16 ocpp1.6        open a socket with the station's password; `hex` behind it sends that in hexadecimal
+    a connect CP16 ocpp1.6        open a socket with the station's password; `hex` behind it: in hexadecimal
     a > TEXT                      the station sends a text, exactly this
-    a < TEXT                      the next text that arrives, exactly this; $name stands for a value: the first time
-                                  it is taken, afterwards it must be the same (also in what is sent)
+    a < TEXT                      the next text that arrives, exactly this; $name stands for a value: taken the
+                                  first time, afterwards the same (also in what is sent)
     a close                       the station closes
     a closed 1000                 the server has closed, with this code
     handshake /CP16 ocpp1.5 101   a handshake ends with this HTTP status; `-` offers no sub-protocol
@@ -112,7 +112,7 @@ class Player:
         )
 
     async def send(self, name: str, text: str) -> None:
-        told = _PLACE.sub(lambda found: self.values[found[1]], text)
+        told = self._known(text)
         self._note_carried(name, told)
         await self.sockets[name].send(told)
 
@@ -135,6 +135,9 @@ class Player:
         kind, message_id, *rest = json.loads(told)
         if kind == 4 and (name, message_id) in self.carried:
             self.refused.append(f"{self.carried[name, message_id]}: {rest}")
+
+    def _known(self, text: str) -> str:
+        return _PLACE.sub(lambda place: self.values[place[1]], text)
 
     def _wanted(self, place: re.Match[str]) -> str:
         """A value known by now, else any one value of JSON."""
@@ -213,9 +216,7 @@ class Player:
         key, *pairs = rest.split(" ")
         row = await self._of(table, key)
         wanted = dict(pair.split("=", 1) for pair in pairs)
-        values = {
-            column: _PLACE.sub(lambda found: self.values[found[1]], text) for column, text in wanted.items()
-        }
+        values = {column: self._known(text) for column, text in wanted.items()}
         assert {column: _word(row[column]) for column in wanted} == values
 
     async def violation(self, rest: str) -> None:

@@ -1,4 +1,4 @@
-"""The 60 quirks of real stations: a recorded script for each that concerns the wire, a row of the ledger for all."""
+"""The 60 quirks of real stations: a script for each that concerns the wire, a row of the ledger for all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.quirks.player import play
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SCRIPTS = sorted((HERE / "scripts").glob("*.txt"))
+SCRIPTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((HERE / "scripts").glob("*.txt"))}
 LEDGER: dict[str, dict[str, str]] = tomllib.loads((HERE / "ledger.toml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
-async def test_recorded_script(server: Server, sqlite_db: Database, clock: FixedClock, script: Path) -> None:
-    played = await play(server, sqlite_db, clock, script.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", SCRIPTS)
+async def test_recorded_script(server: Server, sqlite_db: Database, clock: FixedClock, name: str) -> None:
+    played = await play(server, sqlite_db, clock, SCRIPTS[name])
     assert played.refused == []  # no CALLERROR to a message that carries a charging transaction
 
 
@@ -29,7 +29,7 @@ async def test_recorded_script(server: Server, sqlite_db: Database, clock: Fixed
 def test_quirk_is_shown_or_not_with_its_reason(number: str) -> None:
     row = LEDGER[number]
     assert len(row["title"]) >= 10
-    scripts = [script for script in SCRIPTS if int(script.stem[:2]) == int(number)]
+    scripts = [name for name in SCRIPTS if int(name[:2]) == int(number)]
     if row["is"] == "script":
         assert len(scripts) == 1
     elif row["is"] == "test":
