@@ -5,8 +5,8 @@ A script is a text file, one step a line; sockets have names, the first is `a`:
     # words                       a remark; the first one is the title
     a connect CP16 ocpp1.6        open a socket with the station's password; `hex` behind it: in hexadecimal
     a > TEXT                      the station sends a text, exactly this
-    a < TEXT                      the next text that arrives, exactly this; $name stands for a value: taken the
-                                  first time, afterwards the same (also in what is sent)
+    a < TEXT                      the next text that arrives, exactly this; $name stands for a value, taken
+                                  the first time and afterwards the same (also in what is sent)
     a close                       the station closes
     a closed 1000                 the server has closed, with this code
     handshake /CP16 ocpp1.5 101   a handshake ends with this HTTP status; `-` offers no sub-protocol
