@@ -13,10 +13,8 @@ import asyncio
 import json
 import os
 import random
-import shutil
 import sqlite3
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
@@ -31,6 +29,7 @@ from supervision.kernel.timespan import parse_instant, to_millis
 from supervision.store.db import Database
 from tests import process
 from tests.crash.stations import Charge, Server, Station, Station16, Station201
+from tests.crash.stored import Stored
 from tests.integration.rebuilt import live_and_rebuilt
 
 SEED = int(os.environ.get("CRASH_SEED", "1"))
@@ -121,47 +120,6 @@ async def load(home: Path, stations: Sequence[Station], rng: random.Random) -> N
             for station in stations:
                 station.finish()
         assert await running.tell("stop") == {"ended": 0}
-
-
-class Stored:
-    """The database as it is when everything has stopped."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def copy(self) -> Stored:
-        """Return a copy that may be spoilt."""
-        target = self.path.with_name("spoilt.db")
-        shutil.copyfile(self.path, target)
-        return Stored(target)
-
-    def rows(self, query: str, *values: object) -> list[Any]:
-        """Run one query."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            return connection.execute(query, values).fetchall()
-
-    def charges(self, station: str) -> list[tuple[str, int, int, int, str]]:
-        """Return (id, start, stop, energy, state) of the charges of a station, as they were stored."""
-        return self.rows(
-            "SELECT ocpp_transaction_id, meter_start_wh, meter_stop_wh, energy_wh, state"
-            " FROM charging_transactions WHERE charging_station = ? ORDER BY id",
-            station,
-        )
-
-    def registers(self, station: str) -> Counter[tuple[int, int]]:
-        """Count the stored periodic readings of the energy register of a station: (instant, Wh)."""
-        return Counter(
-            self.rows(
-                "SELECT at, register_wh FROM meter_values"
-                " WHERE charging_station = ? AND register_wh IS NOT NULL",
-                station,
-            )
-        )
-
-    def message_ids(self, station: str, direction: str) -> Counter[str]:
-        """Count the frames of a station by message id."""
-        query = "SELECT frame FROM frames WHERE charging_station = ? AND direction = ?"
-        return Counter(json.loads(row[0])[1] for row in self.rows(query, station, direction))
 
 
 def expected(charge: Charge) -> tuple[str, int, int, int, str]:
