@@ -17,11 +17,20 @@ from chargepoint_emulator import script
 from chargepoint_emulator.cars import MODELS
 from chargepoint_emulator.emulator import DIALECTS, Emulator
 from chargepoint_emulator.kinds import KINDS
-from chargepoint_emulator.personality import PERSONALITIES
+from chargepoint_emulator.personalities import PERSONALITIES
+from chargepoint_emulator.raw import converse
 from chargepoint_emulator.station import Reported
 from chargepoint_emulator.wire import stamp
 
 STARTS_PER_SECOND = 200.0
+
+
+def _list_personalities(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if wanted:
+        width = max(map(len, PERSONALITIES))
+        for one in PERSONALITIES.values():
+            click.echo(f"{one.name:{width}}  {one.help}")
+        context.exit()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +45,24 @@ STARTS_PER_SECOND = 200.0
 )
 @click.option("--kind", type=click.Choice(sorted(KINDS)), default="ac22", show_default=True)
 @click.option("--car", type=click.Choice(sorted(MODELS)), default="zoe-52", show_default=True)
-@click.option("--personality", type=click.Choice(sorted(PERSONALITIES)), default="good", show_default=True)
+@click.option(
+    "--personality",
+    type=click.Choice(sorted(PERSONALITIES)),
+    multiple=True,
+    metavar="NAME",
+    help="A way of misbehaving; given several times the faults add up.  [default: good]",
+)
+@click.option(
+    "--list-personalities",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_personalities,
+    help="Print the names and end.",
+)
+@click.option(
+    "--raw", is_flag=True, help="Be no station: send lines of standard input as they are, print what comes."
+)
 @click.option("--speed", type=click.FloatRange(min=0.1), default=1.0, show_default=True)
 @click.option(
     "--count", type=click.IntRange(1, 20_000), default=1, show_default=True, help="Stations to run."
@@ -44,8 +70,12 @@ STARTS_PER_SECOND = 200.0
 @click.option("--script", "script_file", help="File of key actions, or - for standard input.")
 @click.option("--meter-interval", type=click.IntRange(0), default=60, show_default=True, help="Seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line per event.")
-def main(*, count: int, script_file: str | None, as_json: bool, **options: Any) -> None:
+def main(*, count: int, script_file: str | None, as_json: bool, raw: bool, **options: Any) -> None:
     """Emulate charge points of OCPP 1.6J or 2.0.1 against any central system."""
+    if raw:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(converse(options["url"], options["identity"], options["ocpp"], options["password"]))
+        return
     steps = _read_script(script_file)
     show = _show_json if as_json else _show_text
     identity = options.pop("identity")

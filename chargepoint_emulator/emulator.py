@@ -13,7 +13,7 @@ import asyncio
 import random
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +30,8 @@ from chargepoint_emulator.link import (
     RawFrame,
     open_link,
 )
-from chargepoint_emulator.personality import PERSONALITIES
+from chargepoint_emulator.personalities import PERSONALITIES
+from chargepoint_emulator.personality import combined
 from chargepoint_emulator.queue import Message
 from chargepoint_emulator.station import Dialect, Evse, Reported, Station
 from chargepoint_emulator.v16 import Dialect16
@@ -55,7 +56,7 @@ class Emulator:
         evses: int = 1,
         kind: str = "ac22",
         car: str = "zoe-52",
-        personality: str = "good",
+        personality: str | Sequence[str] = "good",
         speed: float = 1.0,
         meter_interval_s: int = 60,
         register_wh: float = 0.0,
@@ -65,7 +66,10 @@ class Emulator:
         seed: int | None = None,
         on_event: Callable[[str, Reported], None] | None = None,
     ) -> None:
-        """Describe a station; ``retry_s`` is in real seconds, ``meter_interval_s`` in emulated ones."""
+        """Describe a station; ``retry_s`` is in real seconds, ``meter_interval_s`` in emulated ones.
+
+        Several names as ``personality`` give one station with all of their faults.
+        """
         self.identity = identity
         self.speed = speed
         self.default_car = car
@@ -75,7 +79,8 @@ class Emulator:
         self._call_timeout_s = call_timeout_s
         chance = random.Random(seed if seed is not None else identity)  # noqa: S311 - guards nothing
         self._backoff = Backoff(first_s=retry_s[0], most_s=retry_s[1], chance=chance)
-        character = PERSONALITIES[personality]
+        names = [personality] if isinstance(personality, str) else personality
+        character = combined(PERSONALITIES[name] for name in names)
         self.station = Station(
             identity=identity,
             dialect=DIALECTS[ocpp](),
@@ -300,6 +305,7 @@ class Emulator:
             frames=self.frames,
             call_timeout_s=self._call_timeout_s,
             ping_interval_s=self.station.configuration.number("ping_s"),
+            personality=self.station.personality,
         )
 
     async def _converse(self, link: Link) -> None:

@@ -12,8 +12,11 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import Frame as WebSocketFrame
+from websockets.frames import Opcode
 from websockets.typing import Subprotocol
 
+from chargepoint_emulator.personality import Personality
 from chargepoint_emulator.wire import (
     CALL,
     CALLERROR,
@@ -74,8 +77,17 @@ class Backoff:
 class Link:
     """An open connection that speaks OCPP-J."""
 
-    def __init__(self, socket: ClientConnection, *, frames: deque[RawFrame], call_timeout_s: float) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        *,
+        frames: deque[RawFrame],
+        call_timeout_s: float,
+        answer_delay_s: float = 0.0,
+    ) -> None:
         """Wrap a socket; what goes over it is noted in ``frames``."""
+        self._answer_delay_s = answer_delay_s
+        self._deaf = False
         self._socket = socket
         self._frames = frames
         self._call_timeout_s = call_timeout_s
@@ -127,11 +139,20 @@ class Link:
             code = SPELLING_16.get(error.violation, error.violation.value) if old else error.violation.value
             await self._send(error_text(frame.message_id, code, error.description))
             return
-        await self._send(result_text(frame.message_id, answer.payload))
+        await asyncio.sleep(self._answer_delay_s)
+        if not answer.silent:
+            await self._send(result_text(frame.message_id, answer.payload))
         if answer.then:
             answer.then()
 
+    def go_deaf(self) -> None:
+        """Neither read nor write any more, and leave the connection open: a half-open socket."""
+        self._deaf = True
+        self._socket.transport.pause_reading()
+
     async def _send(self, text: str) -> None:
+        if self._deaf:
+            return
         try:
             await self._socket.send(text)
         except ConnectionClosed as error:
@@ -160,18 +181,47 @@ async def open_link(
     frames: deque[RawFrame],
     call_timeout_s: float,
     ping_interval_s: float | None,
+    personality: Personality,
 ) -> Link:
-    """Open the websocket of a station: ``url``/``identity``, Basic authentication when there is a password.
+    """Open the connection of a station; a faulty one spells its names and its sub-protocols in its own way.
 
     Raises:
         CannotConnectError: no connection, a refused handshake, or no common sub-protocol.
     """
-    headers = {"Authorization": _basic(identity, password)} if password else {}
+    socket = await open_socket(
+        url=url,
+        identity=identity,
+        subprotocol=subprotocol,
+        password=password,
+        ping_interval_s=ping_interval_s,
+        personality=personality,
+    )
+    link = Link(
+        socket, frames=frames, call_timeout_s=call_timeout_s, answer_delay_s=personality.answer_delay_s
+    )
+    if personality.deaf_after_s is not None:
+        asyncio.get_running_loop().call_later(personality.deaf_after_s, link.go_deaf)
+    return link
+
+
+async def open_socket(
+    *,
+    url: str,
+    identity: str,
+    subprotocol: str,
+    password: bytes,
+    ping_interval_s: float | None,
+    personality: Personality,
+) -> ClientConnection:
+    """Open the websocket: ``url``/``identity``, Basic authentication when there is a password."""
+    secret = password.hex().encode() if personality.hex_password else password
+    offered = (subprotocol,) if personality.offers is None else personality.offers
+    spelt = "".join(f"%{byte:02X}" for byte in identity.encode())
     try:
         socket = await connect(
-            f"{url.rstrip('/')}/{quote(identity, safe='')}",
-            subprotocols=[Subprotocol(subprotocol)],
-            additional_headers=headers,
+            f"{url.rstrip('/')}/{spelt if personality.spells_identity else quote(identity, safe='')}",
+            subprotocols=[Subprotocol(name) for name in offered] or None,
+            additional_headers={"Authorization": _basic(identity, secret)} if password else {},
             compression=None,
             ping_interval=ping_interval_s or None,
             max_size=MAX_FRAME_BYTES,
@@ -182,10 +232,22 @@ async def open_link(
         raise CannotConnectError(f"HTTP {error.response.status_code}") from error
     except (OSError, InvalidHandshake, TimeoutError) as error:
         raise CannotConnectError(type(error).__name__) from error
-    if socket.subprotocol != subprotocol:
+    if socket.subprotocol != subprotocol and personality.offers != ():
         await socket.close()
         raise CannotConnectError("no common sub-protocol")
-    return Link(socket, frames=frames, call_timeout_s=call_timeout_s)
+    if not personality.answers_pings:
+        _keep_pongs_back(socket)
+    return socket
+
+
+def _keep_pongs_back(socket: ClientConnection) -> None:
+    send_frame = socket.protocol.send_frame
+
+    def send_no_pong(frame: WebSocketFrame) -> None:
+        if frame.opcode is not Opcode.PONG:
+            send_frame(frame)
+
+    socket.protocol.send_frame = send_no_pong  # type: ignore[method-assign]
 
 
 def _basic(identity: str, password: bytes) -> str:

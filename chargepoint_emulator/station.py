@@ -19,8 +19,9 @@ from chargepoint_emulator.authorisation import ACCEPTED, IdToken, LocalAuthorisa
 from chargepoint_emulator.battery import VOLTAGE_V
 from chargepoint_emulator.cars import Car
 from chargepoint_emulator.clock import Calendar
-from chargepoint_emulator.configuration import station_settings
+from chargepoint_emulator.configuration import Configuration, station_settings
 from chargepoint_emulator.evse import STATUS_16, Event, State, next_state
+from chargepoint_emulator.faults import SILENCE, kind_of
 from chargepoint_emulator.kinds import Kind
 from chargepoint_emulator.metering import Meter
 from chargepoint_emulator.personality import Personality
@@ -97,6 +98,7 @@ class ChargingTransaction:
     reservation_id: int | None = None
     wire_id: int | str | None = None
     seq_no: int = 0
+    paused: bool = False  # was offered nothing at least once
     reported: str | None = None
     total_cost: float | None = None
 
@@ -228,12 +230,8 @@ class Station:
         self.personality = personality
         self.calendar = calendar
         self.new_id = new_id
-        self.configuration = station_settings(
-            kind=kind,
-            evses=evses,
-            capabilities=personality.capabilities,
-            meter_interval_s=meter_interval_s,
-        )
+        self._meter_interval_s = meter_interval_s
+        self.configuration = self._new_settings(evses)
         self.evses = {n: Evse(id=n, kind=kind, energy_wh=register_wh) for n in range(1, evses + 1)}
         self.profiles: Profiles = ()
         self.local = LocalAuthorisation()
@@ -251,7 +249,16 @@ class Station:
         self._boot_reason = "PowerUp"
         self._timers: dict[str, tuple[float, Callable[[], None]]] = {}
         self._change_s = math.inf
+        self._profile_writes = 0
         self._report = report
+
+    def _new_settings(self, evses: int) -> Configuration:
+        return station_settings(
+            kind=self.kind,
+            evses=evses,
+            capabilities=self.personality.capabilities,
+            meter_interval_s=self._meter_interval_s,
+        )
 
     # -- time ---------------------------------------------------------------------------------------------
 
@@ -311,8 +318,13 @@ class Station:
             if evse.transaction:
                 self._fire(evse, evse.flow_event())
                 self.dialect.flowing(self, evse)
+                self._end_if_it_bears_no_pause(evse)
             self._tell_status(evse)
         self._change_s = min(self._next_edge_s(), self._next_full_s())
+
+    def _end_if_it_bears_no_pause(self, evse: Evse) -> None:
+        if self.personality.ends_when_paused and evse.state is State.SUSPENDED_EVSE:
+            self.after(1, f"pause-{evse.id}", lambda: self.stop(evse, Stop.LOCAL))
 
     def _offer(self) -> None:
         charging = sorted(
@@ -326,9 +338,28 @@ class Station:
             evse.offered_a = offers.get(evse.id, 0.0)
 
     def _own_limit_a(self, evse: Evse) -> float:
-        if not self.personality.obeys_profiles:
+        if not self.personality.obeys_profiles or self._is_free(evse):
             return self.kind.max_a
-        return min(self.kind.max_a, self._evse_limit(evse, self.now, self._running(evse)).amps)
+        limit_a = min(self.kind.max_a, self._evse_limit(evse, self.now, self._running(evse)).amps)
+        return self._after_pause_a(evse.transaction, limit_a)
+
+    def _is_free(self, evse: Evse) -> bool:
+        """Whether this station does not yet look at its profiles (a fault)."""
+        if evse.transaction is None or not self.personality.free_s:
+            return False
+        return self.uptime_s < evse.transaction.started_s + self.personality.free_s
+
+    def _after_pause_a(self, transaction: ChargingTransaction | None, limit_a: float) -> float:
+        """What is left of a limit once there was a pause, at a station that does not bear pauses."""
+        if transaction is None:
+            return limit_a
+        if limit_a < self.kind.min_a:
+            transaction.paused = True
+        elif transaction.paused and not self.personality.wakes:
+            return 0.0
+        if transaction.paused and not self.personality.limits_after_pause and limit_a > 0:
+            return self.kind.max_a
+        return limit_a
 
     def _cap_a(self) -> float:
         if not self.personality.obeys_profiles:
@@ -374,7 +405,11 @@ class Station:
         word = self.dialect.status_words[evse.state]
         if word != evse.reported and self.online:
             evse.reported = word
-            self.send(*self.dialect.status(self, evse))
+            action, payload = self.dialect.status(self, evse)
+            if self.personality.flaps and "status" in payload:
+                for phantom in ("SuspendedEV", "Available"):
+                    self.send(action, {**payload, "status": phantom})
+            self.send(action, payload)
 
     # -- what a driver does -------------------------------------------------------------------------------
 
@@ -514,6 +549,8 @@ class Station:
         self._tell_status(evse)
         if evse.remote:
             start = Start.REMOTE
+        if self.personality.register_per_session:
+            evse.energy_wh = 0.0
         transaction = ChargingTransaction(
             key=self.new_id(),
             token=evse.token,
@@ -528,6 +565,8 @@ class Station:
         if evse.pending_profile:
             self._install_for(transaction, evse.pending_profile)
         self._timers.pop(f"connect-{evse.id}", None)
+        if self.personality.free_s:
+            self.after(self.personality.free_s, f"free-{evse.id}", self.settle)
         self.report("started", evse=evse.id, register_wh=round(evse.energy_wh))
         self.dialect.started(self, evse, start)
         self._arm_sample(evse)
@@ -569,7 +608,8 @@ class Station:
 
     def forget(self, transaction: ChargingTransaction) -> None:
         """Drop what was kept to word the messages of a transaction that is told to its end."""
-        self.wire_ids.pop(transaction.key, None)
+        if not self.queue.holds(transaction.key):
+            self.wire_ids.pop(transaction.key, None)
 
     def change_secret(self, secret: bytes) -> None:
         """Take a new password for Basic authentication and reconnect with it."""
@@ -768,7 +808,10 @@ class Station:
     def install_profile(self, profile: Profile) -> str | None:
         """Install a charging profile; return the reason of a refusal, or None."""
         reason = refusal(profile, self.personality.capabilities) or self._misplaced(profile)
+        if reason is None and self._profile_writes == self.personality.profile_writes:
+            return "WornOut"
         if reason is None:
+            self._profile_writes += 1
             self.profiles = self._with(profile)
             self.report("profile", evse=profile.evse_id, profile=profile.profile_id)
             self.settle()
@@ -802,9 +845,15 @@ class Station:
         gone = self.matching_profiles(
             profile_ids=profile_ids, evse_id=evse_id, purpose=purpose, stack_level=stack_level
         )
+        if self.personality.clear_delay_s:
+            self.after(self.personality.clear_delay_s, "clear", lambda: self._forget_profiles(gone))
+        else:
+            self._forget_profiles(gone)
+        return bool(gone)
+
+    def _forget_profiles(self, gone: Profiles) -> None:
         self.profiles = tuple(one for one in self.profiles if one not in gone)
         self.settle()
-        return bool(gone)
 
     def matching_profiles(
         self,
@@ -840,6 +889,8 @@ class Station:
         fresh = running or Running(tx_key="", started_at=self.now)
 
         def limit_at(at: datetime) -> Limit:
+            if running is None and not self.personality.default_in_idle_composite:
+                return lowest(self._hardware(), self._cap_at(at))
             own = self._evse_limit(evse, at, fresh)
             return lowest(own, self._hardware(), self._cap_at(at))
 
@@ -862,6 +913,8 @@ class Station:
         """Take note of an open connection."""
         self.link_up = True
         self.report("connected")
+        if not self.personality.boots:
+            self._booted = self.registered = True
         if not self._booted or self.personality.boots_on_reconnect:
             self.registered = False
             self.boot(self._boot_reason)
@@ -875,6 +928,8 @@ class Station:
         if self.link_up:
             self.link_up = False
             self.report("disconnected")
+        if not self.personality.keeps_profiles_offline:
+            self._forget_profiles(self.profiles)
         self.queue.drop_volatile()
 
     def boot(self, reason: str) -> None:
@@ -927,7 +982,8 @@ class Station:
             evse.reported = self.dialect.status_words[evse.state]
         if heartbeat:
             greeting.insert(0, self.dialect.heartbeat(self))
-        for action, payload in reversed(greeting):
+        told = [one for one in greeting if self.personality.copies.get(one[0], 1)]
+        for action, payload in reversed(told):
             self.queue.push_front(Message(message_id=self.new_id(), action=action, payload=payload))
 
     def _arm_heartbeat(self) -> None:
@@ -950,6 +1006,9 @@ class Station:
         self.disconnected()
         for evse in self.evses.values():
             self.stop(evse, Stop.POWER_LOSS)
+        if not self.personality.keeps_settings:
+            self.configuration, self.local = self._new_settings(len(self.evses)), LocalAuthorisation()
+            self._forget_profiles(self.profiles)
 
     # -- messages -----------------------------------------------------------------------------------------
 
@@ -961,28 +1020,41 @@ class Station:
         tx_key: str | None = None,
         on_result: Callable[[JsonObject | None], None] | None = None,
     ) -> None:
-        """Queue a CALL; what carries no transaction is not kept while offline."""
+        """Queue a CALL, as often and as late as this station does; offline only transactions are kept."""
         early = self.pending and self.link_up and tx_key is None
-        message = Message(
-            message_id=self.new_id(),
-            action=action,
-            payload=payload,
-            tx_key=tx_key,
-            early=early,
-            on_result=on_result,
-        )
-        if tx_key is None and not (self.online or early):
-            message.finish(None)
+        kind = kind_of(action, payload)
+        copies = self.personality.copies.get(kind, 1)
+        if not copies or (tx_key is None and not (self.online or early)):
+            if on_result:
+                on_result(None)
             return
-        self.queue.push(message)
+        for _ in range(copies):
+            message = Message(
+                message_id=self.new_id(),
+                action=action,
+                payload=payload,
+                tx_key=tx_key,
+                early=early,
+                on_result=on_result,
+            )
+            self._push(message, self.personality.delays_s.get(kind, 0.0))
+
+    def _push(self, message: Message, delay_s: float) -> None:
+        if delay_s:
+            self.after(delay_s, f"late-{message.message_id}", lambda: self.queue.push(message))
+        else:
+            self.queue.push(message)
 
     def ready(self) -> Message | None:
         """Return the message to send now, if the connection is up."""
         return self.queue.ready(self.uptime_s, registered=self.registered) if self.link_up else None
 
     def complete(self, message: Message) -> JsonObject:
-        """Return the payload to send, with what was learnt since it was queued."""
-        return self.dialect.complete(self, message)
+        """Return the payload to send, with what was learnt since it was queued, in this station's words."""
+        payload = self.dialect.complete(self, message)
+        for rewrite in self.personality.says:
+            payload = rewrite(message.action, payload)
+        return payload
 
     def serve(self, frame: Frame) -> Answer:
         """Serve a CALL; raises :class:`RpcError` for what must become a CALLERROR."""
@@ -990,7 +1062,19 @@ class Station:
         known = self.personality.answers_calls
         if handler is None or (known is not None and frame.name not in known):
             raise RpcError(Violation.NOT_IMPLEMENTED, f"{frame.name} is not known")
-        return handler(self, frame.body)
+        heard = frame.body
+        for rewrite in self.personality.hears:
+            heard = rewrite(frame.name, heard)
+        answer = self._reflex(frame.name, heard) or handler(self, heard)
+        payload = answer.payload
+        for rewrite in self.personality.replies:
+            payload = rewrite(frame.name, payload)
+        return replace(answer, payload=payload)
+
+    def _reflex(self, action: str, payload: JsonObject) -> Answer | None:
+        answers = (reflex(action, payload) for reflex in self.personality.reflexes)
+        answer = next((one for one in answers if one is not None), None)
+        return None if answer is None else Answer(payload=answer, silent=answer is SILENCE)
 
     def answered(self, message: Message, result: JsonObject) -> None:
         """Take the answer to a message."""

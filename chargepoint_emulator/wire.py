@@ -59,6 +59,7 @@ class Answer:
 
     payload: JsonObject
     then: Callable[[], object] | None = None
+    silent: bool = False  # a faulty station takes the CALL and never answers
 
 
 def read_frame(text: str) -> Frame | None:

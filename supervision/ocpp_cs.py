@@ -181,10 +181,10 @@ class StarletteLink:
             raise LinkClosedError from None
 
     async def close(self, code: int, reason: str) -> None:
-        """Close; a socket already closed stays so."""
+        """Close; a socket already closed, by us or by the other end, stays so."""
         try:
             await self._socket.close(code, reason)
-        except RuntimeError:
+        except (WebSocketDisconnect, RuntimeError):
             return
 
     async def alive(self, timeout_s: float) -> bool:  # noqa: ARG002 - ASGI knows no ping
@@ -506,7 +506,15 @@ class CentralSystem:
             if now - minute > 60:  # noqa: PLR2004 - a minute
                 minute, answers = now, connection.unsolicited
             if connection.unsolicited - answers > MAX_UNSOLICITED:
-                await connection.link.close(1008, "answers nobody asked for")
+                await self._dismiss(connection.link, 1008, "answers nobody asked for")
+
+    @staticmethod
+    async def _dismiss(link: Link, code: int, reason: str) -> None:
+        """Close and read on, into nothing: a flooder's own Close stands behind all that it has sent."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(link.close(code, reason))
+            while True:
+                await link.recv()
 
     def _drop(self, replaced: Connection) -> None:
         """Close an older socket without waiting for it: half-open ones take their time."""

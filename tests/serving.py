@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote
 
 import httpx2
@@ -495,10 +495,15 @@ def at(hours: float, day: int = 3) -> str:
 
 
 @contextmanager
-def served(*args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run `supervision serve` as a process of its own on free ports; yields it with its ready line."""
+def served(*args: str, log: IO[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run `supervision serve` as a process of its own on free ports; yields it with its ready line.
+
+    What it logs goes to `log`, else to a pipe, which holds 64 KiB and then stops the process.
+    """
     command = [sys.executable, "-m", "supervision", "serve", "--http", "127.0.0.1:0", "--ocpp", "127.0.0.1:0"]
-    process = subprocess.Popen([*command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *args], stdout=subprocess.PIPE, stderr=log or subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -33,6 +33,11 @@ class Violation:
     code: ErrorCode
     text: str
 
+    @property
+    def place(self) -> str:
+        """The path without positions in lists: a thousand readings wrong in one way are one fault."""
+        return ".".join("*" if step.isdecimal() else step for step in self.path.split("."))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:

@@ -367,7 +367,7 @@ class CentralService:
 
     def _count_violations(self, connection: Connection, action: str, checked: Checked) -> None:
         for violation in checked.tolerated:
-            name = f"{action}.{violation.path}.{violation.kind}"[:120]
+            name = f"{action}.{violation.place}.{violation.kind}"[:120]
             if name not in connection.violations and len(connection.violations) >= _VIOLATION_KINDS:
                 name = "others"  # a station that invents field names must not fill the memory
             if name not in connection.violations:

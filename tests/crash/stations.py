@@ -1,4 +1,9 @@
-"""Stations that talk without pause, repeat what was not confirmed, and remember what was."""
+"""Stations that talk without pause, repeat what was not confirmed, and remember what was.
+
+They are as bad as real ones: some messages come twice although they were confirmed, some charges are told in
+another order than they happened, and now and then a station breaks its line in the middle of a question,
+lives on without it for some charges, and tells them afterwards in one burst.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +23,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.process import BADGE, SECRET
 
 Message = tuple[str, dict[str, Any]]
-Script = Generator[Message, dict[str, Any], None]
+Answer = dict[str, Any]
+Script = Generator[Message, Answer, Any]
 PAUSE_S = 0.02  # before trying to connect again
+DOUBLED = 0.08  # of the messages come again after they were confirmed
+SHUFFLED = 0.2  # of the charges are told out of order
+LINE_BREAKS = 0.004  # of the questions get no answer because the station breaks the line
 
 
 @dataclass
@@ -58,12 +67,13 @@ class Station:
         self.identity = identity
         self.confirmed: list[Confirmed] = []
         self.charges: list[Charge] = []
-        self.repeated = 0
+        self.repeated = self.doubled = self.shuffled = self.breaks = 0
         self._since = since
         self._rng = rng
         self._seconds = itertools.count()
         self._ids = itertools.count(1)
         self._meter_wh = 1000
+        self._offline_charges = 0  # still to tell of those that happened without a line
         self._ending = asyncio.Event()
         self._script = self.script()
         self._next: Message | None = next(self._script)
@@ -77,6 +87,25 @@ class Station:
         """Charge after charge until told to finish."""
         while not self._ending.is_set():
             yield from self.charge()
+            self._offline_charges = max(0, self._offline_charges - 1)
+
+    def tell(self, message: Message) -> Script:
+        """One message, perhaps twice: the second answer must be the first."""
+        answer = yield message
+        if self._rng.random() < DOUBLED:
+            self.doubled += 1
+            again = yield message
+            assert again == answer, (message, answer, again)
+        return answer
+
+    def in_any_order(self, messages: list[Message]) -> Script:
+        """All messages, now and then not in their order."""
+        if self._rng.random() < SHUFFLED:
+            self.shuffled += 1
+            self._rng.shuffle(messages)
+        for message in messages:
+            yield from self.tell(message)
+        return {}
 
     def charge(self) -> Script:
         """One charge: yield each message, take its answer."""
@@ -129,6 +158,10 @@ class Station:
     async def _call(self, socket: ClientConnection, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         name = f"{self.identity}-{next(self._ids)}"
         await socket.send(json.dumps([2, name, action, payload]))
+        if self._rng.random() < LINE_BREAKS:
+            self.breaks += 1
+            self._offline_charges = self._rng.randint(1, 5)
+            socket.transport.abort()
         while True:
             message = json.loads(await socket.recv())
             if message[0] == 2:  # a command of the central system: this station knows none
@@ -151,19 +184,21 @@ class Station16(Station):
     def charge(self) -> Script:
         meter_wh = self.energy()
         start = {"connectorId": 1, "idTag": BADGE, "meterStart": meter_wh, "timestamp": self.at()}
-        number = (yield "StartTransaction", start)["transactionId"]
+        number = (yield from self.tell(("StartTransaction", start)))["transactionId"]
         charge = Charge(str(number), meter_wh)
         self.charges.append(charge)
         yield "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"}
+        later: list[Message] = []
         for _ in range(self._rng.randint(0, 6)):
             at, meter_wh = self.at(), self.energy()
             sampled = [{"value": str(meter_wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}]
             value = {"timestamp": at, "sampledValue": sampled}
-            yield "MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [value]}
+            later.append(("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [value]}))
             charge.samples.append((at, meter_wh))
-        meter_wh = self.energy()
-        yield "StopTransaction", {"transactionId": number, "meterStop": meter_wh, "timestamp": self.at()}
-        charge.meter_stop_wh = meter_wh
+        charge.meter_stop_wh = self.energy()
+        stop = {"transactionId": number, "meterStop": charge.meter_stop_wh, "timestamp": self.at()}
+        later.append(("StopTransaction", stop))
+        yield from self.in_any_order(later)
 
 
 class Station201(Station):
@@ -180,17 +215,17 @@ class Station201(Station):
     def charge(self) -> Script:
         name = f"{self.identity}-charge-{len(self.charges)}"
         meter_wh = self.energy()
-        yield self._event("Started", name, 0, self.at(), meter_wh)
         charge = Charge(name, meter_wh)
         self.charges.append(charge)
+        events = [self._event("Started", name, 0, self.at(), meter_wh)]
         updates = self._rng.randint(0, 6)
         for seq in range(1, updates + 1):
             at, meter_wh = self.at(), self.energy()
-            yield self._event("Updated", name, seq, at, meter_wh)
+            events.append(self._event("Updated", name, seq, at, meter_wh))
             charge.samples.append((at, meter_wh))
-        meter_wh = self.energy()
-        yield self._event("Ended", name, updates + 1, self.at(), meter_wh)
-        charge.meter_stop_wh = meter_wh
+        charge.meter_stop_wh = self.energy()
+        events.append(self._event("Ended", name, updates + 1, self.at(), charge.meter_stop_wh))
+        yield from self.in_any_order(events)
 
     def _event(self, kind: str, name: str, seq: int, at: str, meter_wh: int) -> Message:
         measured = {"value": meter_wh, "measurand": "Energy.Active.Import.Register"}
@@ -201,6 +236,7 @@ class Station201(Station):
                 kind, "Deauthorized"
             ),
             "seqNo": seq,
+            "offline": self._offline_charges > 0,
             "transactionInfo": {"transactionId": name},
             "evse": {"id": 1, "connectorId": 1},
             "idToken": {"idToken": BADGE, "type": "ISO14443"},

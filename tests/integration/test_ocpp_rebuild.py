@@ -6,37 +6,16 @@ import random
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
-from supervision.csms.machine import ChargingTransaction
-from supervision.csms.rebuilding import JournalFrame, rebuild
-from supervision.csms.store import charging_transaction_from
-from supervision.kernel.units import watts
 from supervision.store.db import Database
-from supervision.store.schema import charging_transactions, frames
-from tests import factories
 from tests.integration.ocpp_client import V16, V201, ChargePoint, central_system, write_stations
-
-POWER = {1: watts(32, 3), 2: watts(32, 3)}
+from tests.integration.rebuilt import live_and_rebuilt
 
 
 def stamp(minute: int) -> str:
     return f"2026-11-21T{5 + minute // 60:02d}:{minute % 60:02d}:00Z"
-
-
-async def live(db: Database) -> dict[str, ChargingTransaction]:
-    async with db.read(factories.TESTS) as reader:
-        rows = await reader.all(select(charging_transactions))
-    return {row["ocpp_transaction_id"]: charging_transaction_from(row) for row in rows}
-
-
-async def rebuilt(db: Database, version: Version) -> dict[str, ChargingTransaction]:
-    async with db.read(factories.TESTS) as reader:
-        rows = await reader.all(select(frames).order_by(frames.c.id))
-    journal = [JournalFrame(at=row["at"], direction=row["direction"], text=row["frame"]) for row in rows]
-    return rebuild(journal, version, POWER)
 
 
 async def charge_16(point: ChargePoint, draw: random.Random, clock: FixedClock, n: int) -> None:
@@ -105,4 +84,5 @@ async def test_charging_transactions_rebuilt_from_the_journal_are_the_live_rows(
         for n in range(12):
             async with server.station(identity, protocol, boot=n == 0) as point:
                 await charge(point, draw, clock, n)
-    assert await live(sqlite_db) == await rebuilt(sqlite_db, Version(protocol))
+    live, rebuilt = await live_and_rebuilt(sqlite_db, identity, Version(protocol))
+    assert live == rebuilt

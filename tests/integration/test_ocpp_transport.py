@@ -4,18 +4,27 @@ import asyncio
 import socket as sockets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 import websockets
 from sqlalchemy import select, text, update
 from starlette.applications import Starlette
+from starlette.websockets import WebSocket
 
 from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
 from supervision.csms.link import LinkClosedError, Peer
 from supervision.csms.store import Station
-from supervision.ocpp_cs import CentralSystem, Refusal, basic_password, choose_version, identity_in
+from supervision.ocpp_cs import (
+    CentralSystem,
+    Refusal,
+    basic_password,
+    choose_version,
+    identity_in,
+    link_from_starlette,
+)
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, outbox_events
 from tests import factories
@@ -313,3 +322,21 @@ async def test_the_single_port_believes_the_proxy_of_the_house_about_tls(
                 assert (await refused_with(server, "/CP16", additional_headers=headers))[0] == status
             web.should_exit = True
             await serving
+
+
+async def test_on_the_single_port_closing_a_socket_whose_other_end_is_gone_hurts_nobody() -> None:
+    """The replaced socket is closed by a task that the whole process depends on."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.close":
+            raise OSError("the other end is gone")
+
+    websocket = WebSocket({"type": "websocket", "headers": [], "path": "/ocpp/CP16"}, receive, send)
+    await websocket.accept()
+    await link_from_starlette(websocket).close(1000, "replaced by a newer connection")
+    assert sent == ["websocket.accept", "websocket.close"]

@@ -12,7 +12,7 @@ from chargepoint_emulator.cars import Car
 from chargepoint_emulator.clock import Calendar
 from chargepoint_emulator.evse import State
 from chargepoint_emulator.kinds import KINDS
-from chargepoint_emulator.personality import PERSONALITIES
+from chargepoint_emulator.personalities import PERSONALITIES
 from chargepoint_emulator.station import Dialect, Station
 from chargepoint_emulator.v16 import Dialect16
 from chargepoint_emulator.v201 import Dialect201
