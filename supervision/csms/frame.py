@@ -182,7 +182,9 @@ def _decode(text: str) -> object:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _UnreadableError(f"not JSON: {error.msg} at character {error.pos}") from None
-    if (_ESCAPE_TO_CHECK.search(text) or not text.isprintable()) and _unstorable(value):
+    # Strings hold NUL only as an escape, ASCII text holds surrogates only so; these tests are nearly free.
+    escaped = "\\u" in text and _ESCAPE_TO_CHECK.search(text) is not None
+    if (escaped or not (text.isascii() or text.isprintable())) and _unstorable(value):
         raise _UnreadableError("a string holds NUL or a lone surrogate")
     return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -82,39 +82,43 @@ def samples(values: object) -> tuple[MeterSample, ...]:
     if not isinstance(values, list):
         return ()
     found = [
-        MeterSample(at=moment(value.get("timestamp")), readings=tuple(_readings(value.get("sampledValue"))))
+        MeterSample(at=moment(value.get("timestamp")), readings=_readings(value.get("sampledValue")))
         for value in values
         if isinstance(value, dict)
     ]
     return tuple(sample for sample in found if sample.readings)
 
 
-def _readings(sampled: object) -> Iterable[Reading]:
-    if isinstance(sampled, list):
-        for item in sampled:
-            reading = _reading(item) if isinstance(item, dict) else None
-            if reading is not None:
-                yield reading
+def _readings(sampled: object) -> tuple[Reading, ...]:
+    """Sampled values with the defaults of the standard: imported energy, Wh, outlet, periodic.
 
-
-def _reading(item: Mapping[str, Any]) -> Reading | None:
-    """One sampled value with the defaults of the standard: imported energy, Wh, outlet, periodic."""
-    get = item.get
-    measure = get("unitOfMeasure")
-    unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
-    try:
-        kind, factor_milli = _kind(
-            get("measurand", ENERGY_REGISTER),
-            unit,
-            exponent,
-            get("phase"),
-            get("location", OUTLET),
-            get("context", "Sample.Periodic"),
-        )
-    except TypeError:  # a list or an object where a word belongs
-        return None
-    milli = _milli(get("value"), factor_milli)
-    return None if kind is None or milli is None else Reading(kind, milli)
+    Written out in one loop: eight values a message, thousands of messages a second.
+    """
+    found: list[Reading] = []
+    for item in sampled if isinstance(sampled, list) else ():
+        if not isinstance(item, dict):
+            continue
+        get = item.get
+        value, measure = get("value"), get("unitOfMeasure")
+        unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
+        if value is True or value is False:
+            continue
+        try:
+            kind, factor_milli = _kind(
+                get("measurand", ENERGY_REGISTER),
+                unit,
+                exponent,
+                get("phase"),
+                get("location", OUTLET),
+                get("context", "Sample.Periodic"),
+            )
+            # A float is exact enough: below 2**53 thousandths the nearest integer is the one that was meant.
+            milli = float(value) * factor_milli  # type: ignore[arg-type] # what is no number raises
+        except (TypeError, ValueError, OverflowError):
+            continue  # a list or an object where a word belongs, or no number
+        if kind is not None and -_MAX_MILLI <= milli <= _MAX_MILLI:  # False for NaN
+            found.append((kind, round(milli)))
+    return tuple(found)
 
 
 def _unit_of_measure(measure: object) -> tuple[object, int]:
@@ -143,17 +147,3 @@ def _kind(
         return None, 0.0  # energy in an unknown unit is no energy
     kind = ReadingKind(name[:60], base, str(phase or ""), str(location), str(context))
     return kind, factor * 1000 * 10.0**exponent
-
-
-def _milli(value: object, factor_milli: float) -> int | None:
-    """Thousandths of the base unit; None for what is no finite number of a sane size.
-
-    A float is exact enough: below 2**53 thousandths the nearest integer is the one that was meant.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value) * factor_milli
-    except (ValueError, OverflowError):
-        return None
-    return round(number) if -_MAX_MILLI <= number <= _MAX_MILLI else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 ROWS_PER_INSERT = 32  # SQLite's driver lets go of the interpreter for each statement: fewer, larger ones
@@ -29,6 +30,13 @@ class Prepared:
     def row(self, **values: Any) -> Row:
         """Return the values in the statement's order; KeyError when one is missing."""
         return tuple([values[name] for name in self.names])
+
+    def arrange(self, *names: str) -> Callable[[Row], Row]:
+        """Return what puts values given in the order of `names` into the statement's; faster than `row`.
+
+        ValueError when the statement wants a value that is not among them.
+        """
+        return itemgetter(*[names.index(name) for name in self.names])
 
 
 Batches = dict[Prepared, list[Row]]

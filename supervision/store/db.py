@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 MAX_GROUP = 500  # units or jobs that share one commit; larger groups only add latency
 READERS = 4
-# Turns of the event loop before a group is closed: in the first the sockets that can be read are found, in the
-# second their messages join. Under load that makes groups large, at rest it costs microseconds.
+# Turns of the event loop before a group is closed: in the first the sockets that can be read are found, in
+# the second their messages join. Under load that makes groups large, at rest it costs microseconds.
 TURNS_TO_GATHER = 2
 
 _OF_ROWS = across_tenants("rows carry their organisation")
