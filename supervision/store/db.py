@@ -292,7 +292,10 @@ class Database:
         topics: set[str] = set()
         ring = False
         for pending in group:
-            pending.settle(pending.result, pending.error)
+            try:
+                pending.settle(pending.result, pending.error)
+            except Exception as error:  # the others of the group are committed and must be told
+                log.error("store.settling_failed", exc_info=error)
             if pending.error is None:
                 topics |= pending.topics
                 ring = ring or bool(pending.events)

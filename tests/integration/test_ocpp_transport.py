@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
-from supervision.csms.link import LinkClosedError, Peer
+from supervision.csms.link import LinkClosedError, Peer, Take
 from supervision.ocpp_cs import CentralSystem, Refusal, basic_password, choose_version, identity_in
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, outbox_events
@@ -183,6 +183,9 @@ class OtherAddress:
     async def recv(self) -> str:
         await self.closed
         raise LinkClosedError
+
+    def listen(self, take: Take | None) -> None:
+        pass  # it offers nothing
 
     async def send(self, text: str) -> None:
         raise AssertionError(text)
