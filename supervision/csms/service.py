@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -223,12 +224,8 @@ class CentralService:
         if reply is None:
             return False
 
-        def committed(_: object, error: BaseException | None) -> None:
-            if error is None:
-                metrics.answered(call.action).inc()
-            settle(reply, error)
-
-        self._db.append_soon(incoming.job, committed)
+        # What waits for its commit holds on to rows and answer, not to the payload: hundreds do at once.
+        self._db.append_soon(incoming.job, partial(_committed, settle, reply, metrics.answered(call.action)))
         metrics.frames("in", connection.version.number).inc()
         self._count_violations(connection, call.action, checked)
         return True
@@ -397,6 +394,14 @@ class CentralService:
     @staticmethod
     def _keys(connection: Connection, **keys: object) -> dict[str, object]:
         return {"charging_station": connection.station.identity, "ocpp": connection.version.number, **keys}
+
+
+def _committed(
+    settle: Settle, reply: str, answered: metrics.Counter, _: object, error: BaseException | None
+) -> None:
+    if error is None:
+        answered.inc()
+    settle(reply, error)
 
 
 def _stored_password(row: Mapping[str, Any] | None) -> tuple[bytes, bytes]:

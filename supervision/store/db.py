@@ -240,31 +240,42 @@ class Database:
         self._work_bell.set()
 
     async def _write_loop(self) -> None:
-        while True:
-            while not self._waiting:
-                if self._closed:
-                    return
-                self._work_bell.clear()
-                await self._work_bell.wait()
-            for _ in range(TURNS_TO_GATHER):
-                await asyncio.sleep(0)
-            size = min(len(self._waiting), MAX_GROUP)
-            await self._commit_group([self._waiting.popleft() for _ in range(size)])
+        while await self._has_work():
+            group = self._gather()
+            try:
+                async with _connected(self._write_engine) as (connection, driver):
+                    while group:
+                        await self._commit_group(connection, driver, group)
+                        self._answer(group)
+                        # Taking a connection costs as much as several messages. One to SQLite is a file and
+                        # can be kept; one to a server may break while it is idle and is tried each time.
+                        group = self._gather() if self.is_sqlite and await self._has_work() else []
+            except Exception as broken:
+                self._tell_unavailable(group, broken)
 
-    async def _commit_group(self, group: list[_Pending]) -> None:
-        try:
-            async with _connected(self._write_engine) as (connection, driver):
-                if not (self.is_sqlite and await self._commit_jobs(driver, group)):
-                    await self._commit_carefully(connection, driver, group)
-        except Exception as broken:
-            log.error(
-                "store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group)
-            )
-            unavailable = StoreUnavailableError(str(broken))
-            for pending in group:
-                pending.settle(None, unavailable)
-            return
-        self._answer(group)
+    async def _has_work(self) -> bool:
+        """Wait for work; False when the database is closed and nothing is left to do."""
+        while not self._waiting:
+            if self._closed:
+                return False
+            self._work_bell.clear()
+            await self._work_bell.wait()
+        for _ in range(TURNS_TO_GATHER):
+            await asyncio.sleep(0)
+        return True
+
+    def _gather(self) -> list[_Pending]:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+
+    async def _commit_group(self, connection: AsyncConnection, driver: Any, group: list[_Pending]) -> None:
+        if not (self.is_sqlite and await self._commit_jobs(driver, group)):
+            await self._commit_carefully(connection, driver, group)
+
+    def _tell_unavailable(self, group: list[_Pending], broken: Exception) -> None:
+        log.error("store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group))
+        unavailable = StoreUnavailableError(str(broken))
+        for pending in group:
+            _tell(pending, None, unavailable)
 
     async def _commit_jobs(self, driver: Any, group: list[_Pending]) -> bool:
         """Commit a group of nothing but jobs at one go; False when that is undone or not tried."""
@@ -292,10 +303,7 @@ class Database:
         topics: set[str] = set()
         ring = False
         for pending in group:
-            try:
-                pending.settle(pending.result, pending.error)
-            except Exception as error:  # the others of the group are committed and must be told
-                log.error("store.settling_failed", exc_info=error)
+            _tell(pending, pending.result, pending.error)
             if pending.error is None:
                 topics |= pending.topics
                 ring = ring or bool(pending.events)
@@ -382,6 +390,13 @@ class Database:
             )
             for happened in events
         ]
+
+
+def _tell(pending: _Pending, result: object, error: BaseException | None) -> None:
+    try:
+        pending.settle(result, error)
+    except Exception as fault:  # the others of the group must be told all the same
+        log.error("store.settling_failed", exc_info=fault)
 
 
 def _settle(done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
