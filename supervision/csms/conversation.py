@@ -64,7 +64,7 @@ class Conversation:
         self._settle_s = settle_s
         self._loop = asyncio.get_running_loop()
         self._allowance = Allowance(rate_per_s=rate_per_s, burst=burst, now=self._loop.time())
-        self._tasks = asyncio.TaskGroup()
+        self._tasks: asyncio.TaskGroup = asyncio.TaskGroup()
         self._committing = False  # a message taken at once has no answer yet
         self._over = False
 

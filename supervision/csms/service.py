@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from prometheus_client import Counter as PrometheusCounter
 from sqlalchemy import select, update
 
 from supervision.clock import Clock
@@ -397,7 +398,7 @@ class CentralService:
 
 
 def _committed(
-    settle: Settle, reply: str, answered: metrics.Counter, _: object, error: BaseException | None
+    settle: Settle, reply: str, answered: PrometheusCounter, _: object, error: BaseException | None
 ) -> None:
     if error is None:
         answered.inc()
