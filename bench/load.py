@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import resource
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -55,17 +56,15 @@ class Count:
     refused: list[bytes] = field(default_factory=list)
 
 
-class Station(asyncio.Protocol):
-    """One socket with one outstanding CALL."""
+class Socket(asyncio.Protocol):
+    """One websocket; `open` is done when the server has taken it, `answered` is told each text."""
 
-    def __init__(self, identity: str, port: int, count: Count) -> None:
+    def __init__(self, identity: str, port: int) -> None:
         self._identity = identity
         self._port = port
-        self._count = count
         self._buffer = b""
-        self._number = 0
         self._transport: asyncio.Transport | None = None
-        self.open = asyncio.get_running_loop().create_future()
+        self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
@@ -79,8 +78,13 @@ class Station(asyncio.Protocol):
             f"Sec-WebSocket-Protocol: ocpp1.6\r\nAuthorization: Basic {basic}\r\n\r\n".encode()
         )
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits for the upgrade."""
+        if not self.open.done():
+            self.open.set_exception(ConnectionError(f"closed before the upgrade: {exc}"))
+
     def data_received(self, data: bytes) -> None:
-        """Take the answer to the upgrade, then count answers and send the next CALL after each."""
+        """Take the answer to the upgrade, then every text."""
         self._buffer += data
         if not self.open.done():
             head, end, rest = self._buffer.partition(b"\r\n\r\n")
@@ -92,11 +96,10 @@ class Station(asyncio.Protocol):
             self._buffer = rest
             self.open.set_result(None)
         while (taken := self._take()) is not None:
-            if taken.startswith(b"[3,"):
-                self._count.answers += 1
-                self.send()
-            elif not taken.startswith(b"[2,"):
-                self._count.refused.append(taken[:200])
+            self.answered(taken)
+
+    def answered(self, text: bytes) -> None:
+        """Take one text."""
 
     def _take(self) -> bytes | None:
         """Return the payload of the next whole frame of the server, which are short and unmasked."""
@@ -110,11 +113,10 @@ class Station(asyncio.Protocol):
         payload, self._buffer = self._buffer[start : start + length], self._buffer[start + length :]
         return payload
 
-    def send(self) -> None:
-        """Send the next CALL."""
-        self._number += 1
+    def write(self, payload: bytes) -> None:
+        """Send one text of 126 to 65535 bytes."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame(meter_values(self._number)))
+            self._transport.write(frame(payload))
 
     def close(self) -> None:
         """Drop the connection."""
@@ -122,6 +124,35 @@ class Station(asyncio.Protocol):
             self._transport.abort()
 
 
+class Station(Socket):
+    """One socket with one outstanding CALL."""
+
+    def __init__(self, identity: str, port: int, count: Count) -> None:
+        super().__init__(identity, port)
+        self._count = count
+        self._number = 0
+
+    def answered(self, text: bytes) -> None:
+        """Count an answer and send the next CALL."""
+        if text.startswith(b"[3,"):
+            self._count.answers += 1
+            self.send()
+        elif not text.startswith(b"[2,"):
+            self._count.refused.append(text[:200])
+
+    def send(self) -> None:
+        """Send the next CALL."""
+        self._number += 1
+        self.write(meter_values(self._number))
+
+
 def identity(number: int) -> str:
     """Return the name of a station."""
-    return f"BENCH-{number:04}"
+    return f"BENCH-{number:05}"
+
+
+def many_files() -> int:
+    """Raise this process's limit of open files as far as it may; return the limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,6 +1,6 @@
-"""The three servers under measurement; each prints its port and serves until it is killed.
+"""The servers under measurement; each prints its port and serves until it is killed.
 
-python -m bench.servers stock|echo|durable STATIONS DIRECTORY
+python -m bench.servers stock|echo|durable|central STATIONS DIRECTORY
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from bench.load import SECRET, identity
+from bench.load import SECRET, identity, many_files
 from supervision.app import spare_the_collector
 from supervision.chance import new_bytes
 from supervision.clock import SystemClock
@@ -84,7 +84,7 @@ async def echo() -> None:
     await for_ever(handler)
 
 
-async def durable(stations: int, directory: Path) -> None:
+async def durable(stations: int, directory: Path, **limits: Any) -> None:
     """Serve with our central system on a file of its own; every answer follows its commit."""
     url, clock = f"sqlite:///{directory / 'bench.db'}", SystemClock()
     await migrate(url)
@@ -99,8 +99,7 @@ async def durable(stations: int, directory: Path) -> None:
             commands=CommandService(db=db, clock=clock, registry=registry),
             boot_interval_s=300,
         )
-        # The flood limit of one station is lifted: here few stations stand for many.
-        central = CentralSystem(service, rate_per_s=1e9)
+        central = CentralSystem(service, **limits)
         bound = socket.create_server(("127.0.0.1", 0), backlog=1024)
         port = bound.getsockname()[1]
         spare_the_collector()
@@ -117,18 +116,22 @@ async def register(tx: Tx, stations: int) -> None:
     await tx.execute(insert(schema.stations).values(**place, **tenant))
     salt = new_bytes(16)
     hashed = credentials.hash_password(salt, SECRET.encode())
-    for name in map(identity, range(stations)):
-        of = {"identity": name, "station_id": "st", "password_salt": salt, "password_hash": hashed}
-        await tx.execute(insert(schema.charging_stations).values(**of, **tenant))
-        evse = {"charging_station": name, "evse_id": 1, "kind": "ac22", "phases": [1, 2, 3]}
-        await tx.execute(insert(schema.evses).values(**evse, max_a=32.0, min_a=6.0, **tenant))
+    names = [identity(number) for number in range(stations)]
+    known = {"station_id": "st", "password_salt": salt, "password_hash": hashed, **tenant}
+    await tx.execute(insert(schema.charging_stations), [{"identity": name, **known} for name in names])
+    evse = {"evse_id": 1, "kind": "ac22", "phases": [1, 2, 3], "max_a": 32.0, "min_a": 6.0, **tenant}
+    await tx.execute(insert(schema.evses), [{"charging_station": name, **evse} for name in names])
 
 
 def main() -> None:
     """Serve what the first argument names."""
     name, stations, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     configure("ERROR")
+    many_files()
     if name == "durable":
+        # The flood limit of one station is lifted: here few stations stand for many.
+        asyncio.run(durable(stations, directory, rate_per_s=1e9))
+    elif name == "central":
         asyncio.run(durable(stations, directory))
     else:
         asyncio.run({"stock": stock, "echo": echo}[name]())

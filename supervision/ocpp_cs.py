@@ -22,17 +22,20 @@ from weakref import WeakKeyDictionary
 from starlette.responses import PlainTextResponse
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from supervision.csms import metrics
 from supervision.csms.admission import PLAIN, Channel, Denial
 from supervision.csms.adoption import AdoptionService
+from supervision.csms.conversation import Conversation
 from supervision.csms.frame import MAX_FRAME_BYTES, Version
-from supervision.csms.link import Link, LinkClosedError, Peer
+from supervision.csms.link import Link, LinkClosedError, Peer, Take
 from supervision.csms.registry import Connection
 from supervision.csms.service import CentralService
 from supervision.csms.store import Station
@@ -55,7 +58,6 @@ PING_TIMEOUT_S = 20
 LIVENESS_S = 5  # how long an older socket has to prove that it lives
 SETTLE_S = 2.0  # no CALL of ours earlier after a reconnect without boot: it sends some stations into a loop
 PROBE_S = 1.0
-MAX_UNSOLICITED = 20  # answers nobody asked for, per minute
 REFUSALS_LOGGED = 60  # per minute, over all addresses
 
 
@@ -108,20 +110,62 @@ class SecurePort:
     tls: StationTls
 
 
+class OfferingConnection(ServerConnection):
+    """A connection that may hand over a whole text before it queues it for `recv`."""
+
+    take: Callable[[str], bool] | None = None
+    queued = 0  # messages for `recv` that are not dealt with yet
+
+    def process_event(self, event: Event) -> None:
+        """Called by the library for each frame, in order."""
+        if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
+            whole_text = event.fin and event.opcode is Opcode.TEXT
+            if self.take is not None and not self.queued and whole_text and self._offer(self.take, event):
+                return
+            self.queued += event.fin
+        super().process_event(event)
+
+    @staticmethod
+    def _offer(take: Callable[[str], bool], event: Frame) -> bool:
+        try:
+            text = bytes(event.data).decode()
+        except UnicodeDecodeError:
+            return False  # `recv` closes the connection as the standard wants
+        return take(text)
+
+
 class WebsocketsLink:
     """A `Link` over a connection of the `websockets` library."""
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: OfferingConnection) -> None:
         self._socket = connection
+        self._dealing = False  # with the message `recv` returned last
         self.peer = Peer(address=_address(connection))
 
     async def recv(self) -> str:
         """Return the next text; a binary message is no OCPP and reads as an empty text."""
+        self._socket.queued -= self._dealing
+        self._dealing = False
         try:
             message = await self._socket.recv()
         except ConnectionClosed:
             raise LinkClosedError from None
+        self._dealing = True
         return message if isinstance(message, str) else ""
+
+    def listen(self, take: Take | None) -> None:
+        """Offer texts while the station reads its answers: an answer sent at once waits for nobody."""
+        if take is None:
+            self._socket.take = None
+            return
+
+        def offer(text: str) -> bool:
+            return not self._socket.transport.get_write_buffer_size() and take(text, self._answer)
+
+        self._socket.take = offer
+
+    def _answer(self, text: str) -> None:
+        broadcast((self._socket,), text)
 
     async def send(self, text: str) -> None:
         """Send within the write timeout; a station that does not read is as good as gone."""
@@ -171,6 +215,9 @@ class StarletteLink:
             return ""
         except (WebSocketDisconnect, RuntimeError):
             raise LinkClosedError from None
+
+    def listen(self, take: Take | None) -> None:
+        """ASGI hands messages to a task and nothing else."""
 
     async def send(self, text: str) -> None:
         """Send within the write timeout."""
@@ -261,6 +308,7 @@ class CentralSystem:
             sock=bound,
             process_request=self._process_request,
             select_subprotocol=_select_subprotocol,
+            create_connection=OfferingConnection,
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             max_queue=8,
@@ -403,6 +451,7 @@ class CentralSystem:
             self._note_no_version(station)
             await socket.close(1002, "no common sub-protocol")
             return
+        assert isinstance(socket, OfferingConnection)  # noqa: S101 - that is what `serve` was told to make
         await self.attend(station, version, WebsocketsLink(socket))
 
     def _note_no_version(self, station: Station) -> None:
@@ -465,56 +514,20 @@ class CentralSystem:
             await self._leave(connection)
 
     async def _converse(self, connection: Connection) -> None:
+        conversation = Conversation(
+            self.service,
+            connection,
+            settle_s=self._settle_s,
+            rate_per_s=self._rate_per_s,
+            burst=self._burst,
+        )
         try:
-            async with asyncio.TaskGroup() as tasks:
-                sender = tasks.create_task(connection.outbound.run())
-                settling = tasks.create_task(self._settle(connection))
-                await self.service.commands.connected(connection)
-                await self._read(connection)
-                sender.cancel()
-                settling.cancel()
+            await conversation.run()
         except* LinkClosedError:
             pass  # the usual end
         except* StoreUnavailableError:
             self._lost_database()
             await connection.link.close(1011, "cannot store")
-
-    async def _settle(self, connection: Connection) -> None:
-        """A station that booted in an earlier connection need not boot again (1.6 4.2, 2.0.1 B01)."""
-        if connection.known:
-            await asyncio.sleep(self._settle_s)
-            connection.outbound.open()
-
-    async def _read(self, connection: Connection) -> None:
-        """Take messages one after another; the next is read when the last was answered."""
-        loop = asyncio.get_running_loop()
-        allowance, refilled = float(self._burst), loop.time()
-        minute, answers = refilled, 0
-        while True:
-            text = await connection.link.recv()
-            now = loop.time()
-            allowance = min(self._burst, allowance + (now - refilled) * self._rate_per_s) - 1
-            refilled = now
-            if allowance < 0:
-                await asyncio.sleep(-allowance / self._rate_per_s)
-            reply = await self.service.receive(connection, text)
-            if reply:
-                await connection.link.send(reply)
-                metrics.frames("out", connection.version.number).inc()
-            if connection.booted:
-                connection.outbound.open()
-            if now - minute > 60:  # noqa: PLR2004 - a minute
-                minute, answers = now, connection.unsolicited
-            if connection.unsolicited - answers > MAX_UNSOLICITED:
-                await self._dismiss(connection.link, 1008, "answers nobody asked for")
-
-    @staticmethod
-    async def _dismiss(link: Link, code: int, reason: str) -> None:
-        """Close and read on, into nothing: a flooder's own Close stands behind all that it has sent."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(link.close(code, reason))
-            while True:
-                await link.recv()
 
     def _drop(self, replaced: Connection) -> None:
         """Close an older socket without waiting for it: half-open ones take their time."""

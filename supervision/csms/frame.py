@@ -148,6 +148,7 @@ _quote = json.encoder.encode_basestring
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE_TO_CHECK = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _HEAD = re.compile(r'\s*\[\s*(\d+)\s*,\s*"([^"\\\x00-\x1f]{1,36})"\s*(?:,\s*"([A-Za-z0-9]{1,64})")?')
+_HEAD_CHARS = 200
 _CONTROL = re.compile(r"[\x00-\x1f]")
 
 
@@ -182,7 +183,9 @@ def _decode(text: str) -> object:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise _UnreadableError(f"not JSON: {error.msg} at character {error.pos}") from None
-    if (_ESCAPE_TO_CHECK.search(text) or not text.isprintable()) and _unstorable(value):
+    # Strings hold NUL only as an escape, ASCII text holds surrogates only so; these tests are nearly free.
+    escaped = "\\u" in text and _ESCAPE_TO_CHECK.search(text) is not None
+    if (escaped or not (text.isascii() or text.isprintable())) and _unstorable(value):
         raise _UnreadableError("a string holds NUL or a lone surrogate")
     return value
 
@@ -204,9 +207,15 @@ def read_frame(text: str, version: Version) -> Frame:
     return reader(message)
 
 
+def action_at_sight(text: str) -> str | None:
+    """Return the action of what begins like a CALL, without reading the rest; None when none is in sight."""
+    head = _HEAD.match(text, 0, _HEAD_CHARS)
+    return None if head is None else head[3]
+
+
 def _unreadable(text: str, reason: str) -> Malformed:
     """Recover id and action from the beginning of a broken text, if it began like a CALL."""
-    head = _HEAD.match(text[:200])
+    head = _HEAD.match(text, 0, _HEAD_CHARS)
     if head is None:
         return Malformed(
             message_id=UNKNOWN_ID, code=ErrorCode.FRAMEWORK, reason=reason, answerable=bool(text.strip())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class LinkClosedError(ConnectionError):
     """The socket is closed, by whichever side."""
+
+
+Answer = Callable[[str], None]  # sends a text without waiting; a socket closed meanwhile is no error
+Take = Callable[[str, Answer], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,13 @@ class Link(Protocol):
 
     async def recv(self) -> str:
         """Return the next text message; LinkClosedError when there is none any more."""
+        ...
+
+    def listen(self, take: Take | None) -> None:
+        """Offer texts to `take` where they arrive; those it does not want come from `recv`.
+
+        Only while `recv` waits with nothing before it, so that the order is kept. A link may never offer any.
+        """
         ...
 
     async def send(self, text: str) -> None:

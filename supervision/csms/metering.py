@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from supervision.csms.machine import SLACK_WH, ChargingTransaction, Doubt, State, lasted_h
-from supervision.csms.model import MeterSample, power_w, register_wh
+from supervision.csms.model import MeterSample, measured
 
 DROP_WH = SLACK_WH
 """A register may fall by the rounding of a coarse meter."""
@@ -33,9 +33,9 @@ class Seen:
 
 def seen_in(samples: Sequence[MeterSample]) -> Seen:
     """Summarise the readings of a message that are not stored yet, in the order of their times."""
-    ordered = in_order(samples)
-    registers = [wh for wh in map(register_wh, ordered) if wh is not None]
-    powers = [watts for watts in map(power_w, ordered) if watts is not None]
+    told = [measured(sample) for sample in in_order(samples)]
+    registers = [one.register_wh for one in told if one.register_wh is not None]
+    powers = [one.power_w for one in told if one.power_w is not None]
     return Seen(
         drops=sum(after < before - DROP_WH for before, after in pairwise(registers)),
         powers=len(powers),

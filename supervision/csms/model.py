@@ -6,6 +6,8 @@ integers: thousandths of the base unit (Wh, W, A, V, Percent ...).
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -108,21 +110,32 @@ class StatusReport:
     at: datetime | None
 
 
-class ReadingKind(NamedTuple):
-    """What is read, in which base unit, where and on which occasion."""
+@dataclass(frozen=True, slots=True)
+class ReadingKind:
+    """What is read, in which base unit, where and on which occasion.
+
+    A station says the same few kinds for years: what every message would ask of them is worked out here once.
+    `place` is where `measured` keeps such a value, None for what it has no use for; `before` and `after` are
+    the JSON around the value in storage.
+    """
 
     measurand: str
     unit: str
     phase: str = ""
     location: str = OUTLET
     context: str = "Sample.Periodic"
+    place: int | None = field(init=False, compare=False, repr=False)
+    before: str = field(init=False, compare=False, repr=False)
+    after: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        others = map(json.dumps, (self.unit, self.phase, self.location, self.context))
+        object.__setattr__(self, "place", _place_of(self))
+        object.__setattr__(self, "before", f"[{json.dumps(self.measurand)},")
+        object.__setattr__(self, "after", f",{','.join(others)}]")
 
 
-class Reading(NamedTuple):
-    """One sampled value: thousandths of the base unit of its kind."""
-
-    kind: ReadingKind
-    value_milli: int
+Reading = tuple[ReadingKind, int]  # one sampled value: thousandths of the base unit of its kind
 
 
 class SignedValue(NamedTuple):
@@ -236,69 +249,99 @@ def trusted_time(at: datetime | None, received_at: datetime) -> datetime:
     return at
 
 
-def register_wh(sample: MeterSample) -> int | None:
-    """Imported energy at the outlet in Wh; per-phase registers are summed when no total is given."""
-    milli = _total(sample, ENERGY_REGISTER)
-    return None if milli is None else round_milli(milli)
+class Measured(NamedTuple):
+    """What one instant's readings amount to; None for what they do not tell."""
+
+    register_wh: int | None  # imported energy at the outlet
+    power_w: int | None  # imported
+    currents_a: tuple[float, float, float] | None  # imported, per phase
+    soc_percent: float | None  # of the vehicle
 
 
-def power_w(sample: MeterSample) -> int | None:
-    """Imported power in W: as told, or the sum of the phases, or current times voltage.
+def measured(sample: MeterSample) -> Measured:
+    """Work out everything in one pass; of two readings of one kind the last counts.
 
-    None as well for what no charger delivers: such a number is no power, and no column takes it.
+    A total is as told, or the sum of the phases; power not told is current times voltage. A single current
+    without phase is that of L1. What no charger delivers is no power: no column takes such a number.
     """
-    watts = _power_w(sample)
-    return watts if watts is not None and abs(watts) <= MOST_W else None
+    found: list[int | None] = [None] * _PLACES
+    soc: float | None = None
+    for kind, milli in sample.readings:
+        place = kind.place
+        if place is None:
+            continue
+        if place != _SOC:
+            found[place] = milli
+        elif soc is None and 0 <= milli <= 100_000:  # noqa: PLR2004 - per cent
+            soc = milli / 1000
+    energy, currents = _total(found, _ENERGY), _currents_a(found)
+    watts = _power_w(found, currents)
+    return Measured(
+        None if energy is None else round_milli(energy),
+        watts if watts is not None and -MOST_W <= watts <= MOST_W else None,
+        currents,
+        soc,
+    )
 
 
-def _power_w(sample: MeterSample) -> int | None:
-    milli = _total(sample, POWER_IMPORT)
+def register_wh(sample: MeterSample) -> int | None:
+    """Imported energy at the outlet in Wh."""
+    return measured(sample).register_wh
+
+
+# Places of the values in `measured`: for each measurand the total, then L1 to L3; "L1-N" counts as "L1".
+_ENERGY, _POWER, _CURRENT, _VOLTAGE, _SOC = range(0, 20, 4)
+_PLACES = _SOC
+_PLACE_OF = {
+    (measurand, phase): first + offset
+    for measurand, first in (
+        (ENERGY_REGISTER, _ENERGY),
+        (POWER_IMPORT, _POWER),
+        (CURRENT_IMPORT, _CURRENT),
+        (VOLTAGE, _VOLTAGE),
+    )
+    for offset, phase in enumerate(("", *PHASES))
+}
+
+
+def _place_of(kind: ReadingKind) -> int | None:
+    if kind.measurand == STATE_OF_CHARGE:
+        return _SOC
+    if kind.location != OUTLET:
+        return None
+    return _PLACE_OF.get((kind.measurand, kind.phase.removesuffix("-N")))
+
+
+def _total(found: Sequence[int | None], first: int) -> int | None:
+    told = found[first]
+    if told is not None:
+        return told
+    parts = [part for part in found[first + 1 : first + 4] if part is not None]
+    return sum(parts) if parts else None
+
+
+def _currents_a(found: Sequence[int | None]) -> tuple[float, float, float] | None:
+    whole, one, two, three = found[_CURRENT:_VOLTAGE]
+    if one is None and two is None and three is None:
+        return None if whole is None else (whole / 1000, 0.0, 0.0)
+    return ((one or 0) / 1000, (two or 0) / 1000, (three or 0) / 1000)
+
+
+def _power_w(found: Sequence[int | None], currents: tuple[float, float, float] | None) -> int | None:
+    milli = _total(found, _POWER)
     if milli is not None:
         return round_milli(milli)
-    currents = currents_a(sample)
     if currents is None:
         return None
-    voltages = _by_phase(sample, VOLTAGE)
-    volts = [voltages.get(phase, voltages.get("", 230_000)) / 1000 for phase in PHASES]
+    same, *told = found[_VOLTAGE : _VOLTAGE + 4]
+    volts = [(_usual(same) if volt is None else volt) / 1000 for volt in told]
     return round(sum(current * volt for current, volt in zip(currents, volts, strict=True)))
 
 
-def currents_a(sample: MeterSample) -> tuple[float, float, float] | None:
-    """Imported current per phase in A; a single value without phase is that of L1."""
-    by_phase = _by_phase(sample, CURRENT_IMPORT)
-    if not by_phase:
-        return None
-    if not any(phase in by_phase for phase in PHASES):
-        return (by_phase.get("", 0) / 1000, 0.0, 0.0)
-    first, second, third = (by_phase.get(phase, 0) / 1000 for phase in PHASES)
-    return (first, second, third)
-
-
-def soc_percent(sample: MeterSample) -> float | None:
-    """State of charge of the vehicle, where the station is told it."""
-    for kind, milli in sample.readings:
-        if kind.measurand == STATE_OF_CHARGE and 0 <= milli <= 100_000:  # noqa: PLR2004
-            return milli / 1000
-    return None
+def _usual(volt_milli: int | None) -> int:
+    return 230_000 if volt_milli is None else volt_milli
 
 
 def round_milli(value_milli: int) -> int:
     """Thousandths to whole units, halves upwards."""
     return (value_milli + 500) // 1000
-
-
-def _by_phase(sample: MeterSample, measurand: str) -> dict[str, int]:
-    """Readings at the outlet by phase; "L1-N" counts as "L1"."""
-    found: dict[str, int] = {}
-    for kind, milli in sample.readings:
-        if kind.measurand == measurand and kind.location == OUTLET:
-            found[kind.phase.removesuffix("-N")] = milli
-    return found
-
-
-def _total(sample: MeterSample, measurand: str) -> int | None:
-    by_phase = _by_phase(sample, measurand)
-    if "" in by_phase:
-        return by_phase[""]
-    parts = [by_phase[phase] for phase in PHASES if phase in by_phase]
-    return sum(parts) if parts else None

@@ -8,10 +8,12 @@ and the station keeps its queue, where a CALLERROR would lose it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from prometheus_client import Counter as PrometheusCounter
 from sqlalchemy import select, update
 
 from supervision.clock import Clock
@@ -29,6 +31,7 @@ from supervision.csms.frame import (
     Malformed,
     MessageId,
     Version,
+    action_at_sight,
     read_frame,
     write_error,
     write_result,
@@ -49,6 +52,8 @@ from supervision.store.db import Database, Job, StoreUnavailableError, Tx, acros
 from supervision.store.schema import charging_stations
 
 log = Log("supervision.csms")
+
+Settle = Callable[[str, BaseException | None], None]  # told the answer once it is committed, or the error
 
 _HANDSHAKE = across_tenants("the organisation is not known before the station is")
 _START = across_tenants("no station of any organisation is connected when the process starts")
@@ -222,6 +227,37 @@ class CentralService:
                 await self._answer(connection, frame, text)
                 return None
 
+    def receive_at_once(self, connection: Connection, text: str, settle: Settle) -> bool:
+        """Take a message whose handler needs no more than rows; `settle` gets the answer after the commit.
+
+        False means that nothing was done: `receive` must take it, and tells what is wrong with it.
+        """
+        handler = handlers.find(connection.version, action_at_sight(text) or "")
+        if handler is None or handler.hot is None or connection.held is not None:
+            return False
+        call = read_frame(text, connection.version)
+        if not isinstance(call, Call):
+            return False
+        checked = read_leniently(connection.version, call.action, call.payload, answer=False)
+        if checked.broken:
+            return False
+        incoming = Incoming(connection=connection, payload=checked.payload, now=self._clock.now())
+        reply = self._try_hot(incoming, handler, call, text)
+        if reply is None:
+            return False
+
+        # What waits for its commit holds on to rows and answer, not to the payload: hundreds do at once.
+        self._db.append_soon(incoming.job, partial(_committed, settle, reply, metrics.answered(call.action)))
+        metrics.frames("in", connection.version.number).inc()
+        self._count_violations(connection, call.action, checked)
+        return True
+
+    def _try_hot(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str | None:
+        try:
+            return self._hot_reply(incoming, handler, call, text)
+        except Exception:
+            return None  # not lost: `receive` meets it again, where it is told
+
     async def _call(self, connection: Connection, call: Call, text: str) -> str:
         handler = handlers.find(connection.version, call.action)
         if handler is None:
@@ -256,15 +292,21 @@ class CentralService:
 
     async def _run(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str:
         """Hot if possible; frames, effects and events in one transaction either way."""
-        answer = handler.hot(self._services, incoming) if handler.hot is not None else None
-        if answer is not None:
-            reply = write_result(call.message_id, answer)
-            self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
+        reply = self._hot_reply(incoming, handler, call, text)
+        if reply is not None:
             await self._db.append(incoming.job)
             return reply
         if handler.unit is None:
             raise TypeError(f"no handler for {call.action} beyond the hot one")
         return await self._run_unit(incoming, handler.unit, call, text)
+
+    def _hot_reply(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str | None:
+        answer = handler.hot(self._services, incoming) if handler.hot is not None else None
+        if answer is None:
+            return None
+        reply = write_result(call.message_id, answer)
+        self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
+        return reply
 
     async def _run_unit(self, incoming: Incoming, handle: handlers.UnitHandler, call: Call, text: str) -> str:
         async def unit(tx: Tx) -> str:
@@ -400,6 +442,14 @@ def _is_heard(connection: Connection, action: str) -> bool:
         return False
     connection.expected[action] -= 1
     return True
+
+
+def _committed(
+    settle: Settle, reply: str, answered: PrometheusCounter, _: object, error: BaseException | None
+) -> None:
+    if error is None:
+        answered.inc()
+    settle(reply, error)
 
 
 def _no_such(connection: Connection, action: str) -> tuple[ErrorCode, str]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -20,7 +19,7 @@ from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import mask_frame
 from supervision.csms.metering import DROP_WH, Seen
-from supervision.csms.model import Decision, MeterSample, Reading, ReadingKind, SignedValue, trusted_time
+from supervision.csms.model import Decision, Measured, MeterSample, Reading, SignedValue, trusted_time
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import Database, Job, Reader, Tx
 from supervision.store.schema import (
@@ -64,6 +63,7 @@ class HotPath:
             raise RuntimeError("the driver wants another order of columns")
         self._signed = db.prepare(_insert_new(db, signed_meter_values), *_SIGNED_COLUMNS)
         self._power = db.prepare(_power_update())
+        self._power_row = self._power.arrange(*_PLACE, "b_power", "b_current", "b_at")
         self._soc = db.prepare(_soc_update())
         self._status = db.prepare(_status_update())
         self._seen = db.prepare(_seen_update())
@@ -91,14 +91,20 @@ class HotPath:
         samples: Sequence[MeterSample],
         received_at: datetime,
         charging_transaction_id: int | None,
-    ) -> None:
-        """Store samples (a repeated one is the same row) and bring the EVSE's live values up to date."""
+    ) -> list[tuple[int, int]]:
+        """Store samples (a repeated one is the same row) and bring the EVSE's live values up to date.
+
+        Returns the registers they told: the instant in milliseconds, Wh.
+        """
         received = to_millis(received_at)
         budget = MAX_READINGS
+        registers: list[tuple[int, int]] = []
         for sample in samples:
             at = to_millis(trusted_time(sample.at, received_at))
-            power_w = model.power_w(sample)
-            self._live(job, station, evse_id, sample, power_w, at)
+            told = model.measured(sample)
+            self._live(job, station, evse_id, told, at)
+            if told.register_wh is not None:
+                registers.append((at, told.register_wh))
             for value in sample.signed[:MAX_SIGNED]:
                 self._keep_signed(job, station, evse_id, value, at, received, charging_transaction_id)
             if budget <= 0 or not sample.readings:
@@ -112,13 +118,14 @@ class HotPath:
                 charging_transaction_id,
                 at,
                 received,
-                power_w,
-                model.register_wh(sample),
+                told.power_w,
+                told.register_wh,
                 readings,
                 digest(readings),
             )
             job.rows.append((self._sample, values))
         job.topics.add(station.topic)
+        return registers
 
     def _keep_signed(
         self,
@@ -145,14 +152,11 @@ class HotPath:
             digest=digest(value.data),
         )
 
-    def _live(
-        self, job: Job, station: Station, evse_id: int, sample: MeterSample, power_w: int | None, at: int
-    ) -> None:
-        amperes, soc = model.currents_a(sample), model.soc_percent(sample)
-        if power_w is not None or amperes is not None:
-            self.power(job, station, evse_id, power_w, amperes, at)
-        if soc is not None:
-            job.add(self._soc, **_place(station, evse_id), b_soc=soc, b_at=at)
+    def _live(self, job: Job, station: Station, evse_id: int, told: Measured, at: int) -> None:
+        if told.power_w is not None or told.currents_a is not None:
+            self.power(job, station, evse_id, told.power_w, told.currents_a, at)
+        if told.soc_percent is not None:
+            job.add(self._soc, **_place(station, evse_id), b_soc=told.soc_percent, b_at=at)
 
     def power(
         self,
@@ -165,7 +169,8 @@ class HotPath:
     ) -> None:
         """Set the live power and currents of an EVSE unless newer ones are known."""
         current = None if current_a is None else f"[{', '.join(map(repr, current_a))}]"
-        job.add(self._power, **_place(station, evse_id), b_power=power_w, b_current=current, b_at=at_ms)
+        values = (station.identity, station.organisation_id, evse_id, power_w, current, at_ms)
+        job.rows.append((self._power, self._power_row(values)))
 
     def status(self, job: Job, station: Station, report: model.StatusReport, at: datetime) -> None:
         """Set the status of an EVSE unless a newer one is known (an offline queue delivers old ones late)."""
@@ -234,18 +239,8 @@ _SIGNED_COLUMNS = (
 
 def encode_readings(readings: Sequence[Reading]) -> str:
     """Write the JSON of their column: [[measurand, thousandths, unit, phase, location, context], ...]."""
-    items = []
-    for kind, milli in readings:
-        before, after = _around(kind)
-        items.append(f"{before}{milli}{after}")
+    items = [f"{kind.before}{milli}{kind.after}" for kind, milli in readings]
     return f"[{','.join(items)}]"
-
-
-@lru_cache(maxsize=1024)
-def _around(kind: ReadingKind) -> tuple[str, str]:
-    """The JSON before and after the value, remembered: a station says the same few things for years."""
-    measurand, *others = map(json.dumps, kind)
-    return f"[{measurand},", f",{','.join(others)}]"
 
 
 def digest(readings: str) -> int:
@@ -253,12 +248,11 @@ def digest(readings: str) -> int:
     return int.from_bytes(blake2b(readings.encode(), digest_size=8).digest()) >> 1
 
 
+_PLACE = ("b_identity", "b_organisation", "b_evse")
+
+
 def _place(station: Station, evse_id: int) -> dict[str, Any]:
-    return {
-        "b_identity": station.identity,
-        "b_organisation": station.organisation_id,
-        "b_evse": evse_id,
-    }
+    return dict(zip(_PLACE, (station.identity, station.organisation_id, evse_id), strict=True))
 
 
 def _insert_new(db: Database, table: Table) -> Insert:

@@ -100,7 +100,7 @@ def _sample(value: Mapping[str, Any]) -> MeterSample:
     sampled = value.get("sampledValue")
     if not isinstance(sampled, list):
         return MeterSample(at=None, readings=())
-    readings = tuple(_readings(sampled))
+    readings = _readings(sampled)
     at = moment(value.get("timestamp"))
     if len(readings) == len(sampled) and not any(_SEAL in item for item in sampled):
         return MeterSample(at, readings)  # nearly always: numbers and nothing else
@@ -135,33 +135,36 @@ def _context(item: Mapping[str, Any]) -> str:
     return (text(item, "context") or _PERIODIC)[:50]
 
 
-def _readings(sampled: list[Any]) -> Iterable[Reading]:
+def _readings(sampled: list[Any]) -> tuple[Reading, ...]:
+    """Sampled values with the defaults of the standard: imported energy, Wh, outlet, periodic.
+
+    Written out in one loop: eight values a message, thousands of messages a second.
+    """
+    found: list[Reading] = []
     for item in sampled:
-        reading = _reading(item) if isinstance(item, dict) else None
-        if reading is not None:
-            yield reading
-
-
-def _reading(item: Mapping[str, Any]) -> Reading | None:
-    """One sampled value with the defaults of the standard: imported energy, Wh, outlet, periodic."""
-    get = item.get
-    if get("format") == "SignedData":  # digits of a signature are no reading
-        return None
-    measure = get("unitOfMeasure")
-    unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
-    try:
-        kind, factor_milli = _kind(
-            get("measurand", ENERGY_REGISTER),
-            unit,
-            exponent,
-            get("phase"),
-            get("location", OUTLET),
-            get("context", _PERIODIC),
-        )
-    except TypeError:  # a list or an object where a word belongs
-        return None
-    milli = _milli(get("value"), factor_milli)
-    return None if kind is None or milli is None else Reading(kind, milli)
+        if not isinstance(item, dict):
+            continue
+        get = item.get
+        value, measure = get("value"), get("unitOfMeasure")
+        unit, exponent = (get("unit"), 0) if measure is None else _unit_of_measure(measure)
+        if value is True or value is False or get("format") == "SignedData":
+            continue  # digits of a signature are no reading
+        try:
+            kind, factor_milli = _kind(
+                get("measurand", ENERGY_REGISTER),
+                unit,
+                exponent,
+                get("phase"),
+                get("location", OUTLET),
+                get("context", _PERIODIC),
+            )
+            # A float is exact enough: below 2**53 thousandths the nearest integer is the one that was meant.
+            milli = float(value) * factor_milli  # type: ignore[arg-type] # what is no number raises
+        except (TypeError, ValueError, OverflowError):
+            continue  # a list or an object where a word belongs, or no number
+        if kind is not None and -_MAX_MILLI <= milli <= _MAX_MILLI:  # False for NaN
+            found.append((kind, round(milli)))
+    return tuple(found)
 
 
 def _unit_of_measure(measure: object) -> tuple[object, int]:
@@ -190,17 +193,3 @@ def _kind(
         return None, 0.0  # energy in an unknown unit is no energy
     kind = ReadingKind(name[:60], base, str(phase or ""), str(location), str(context))
     return kind, factor * 1000 * 10.0**exponent
-
-
-def _milli(value: object, factor_milli: float) -> int | None:
-    """Thousandths of the base unit; None for what is no finite number of a sane size.
-
-    A float is exact enough: below 2**53 thousandths the nearest integer is the one that was meant.
-    """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        number = float(value) * factor_milli
-    except (ValueError, OverflowError):
-        return None
-    return round(number) if -_MAX_MILLI <= number <= _MAX_MILLI else None

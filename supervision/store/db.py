@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Row, event, insert
@@ -26,7 +27,8 @@ from supervision.clock import Clock
 from supervision.kernel.events import Event
 from supervision.kernel.timespan import to_millis
 from supervision.log import Log
-from supervision.store import guard
+from supervision.store import batch, guard
+from supervision.store.batch import Prepared
 from supervision.store.changes import Changes
 from supervision.store.guard import Tenant, across_tenants
 from supervision.store.schema import outbox_events
@@ -38,7 +40,11 @@ T = TypeVar("T")
 
 MAX_GROUP = 500  # units or jobs that share one commit; larger groups only add latency
 READERS = 4
-ROWS_PER_INSERT = 32  # SQLite's driver lets go of the interpreter for each statement: fewer, larger ones
+# Turns of the event loop before a group is closed: in the first the sockets that can be read are found, in
+# the second their messages join. Under load that makes groups large, at rest it costs microseconds.
+TURNS_TO_GATHER = 2
+
+_OF_ROWS = across_tenants("rows carry their organisation")
 
 # SQLSTATE classes that say "not now" rather than "not this": connection, transaction rolled back,
 # resources, operator, system, internal.
@@ -116,23 +122,6 @@ class Tx(Reader):
 Unit = Callable[[Tx], Awaitable[T]]
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A statement compiled once for the driver; `row` orders named values the way the driver wants them.
-
-    Values must be what the driver stores: milliseconds for instants, JSON as text. Compared by identity:
-    the writer groups rows by their statement, and hashing its text for every row is not free.
-    """
-
-    sql: str
-    names: tuple[str, ...]
-    several: str = ""  # the same insert for ROWS_PER_INSERT rows; empty where that gains nothing
-
-    def row(self, **values: Any) -> tuple[Any, ...]:
-        """Return the values in the statement's order; KeyError when one is missing."""
-        return tuple([values[name] for name in self.names])
-
-
 @dataclass
 class Job:
     """Rows for the hot path, in order, with what must happen in the same commit and after it."""
@@ -146,12 +135,15 @@ class Job:
         self.rows.append((statement, statement.row(**values)))
 
 
-@dataclass(eq=False)
+Settle = Callable[[Any, BaseException | None], None]  # told the result, or the error
+
+
+@dataclass(eq=False, slots=True)
 class _Pending:
     """Work that waits for its commit; exactly one of `unit` and `job` is set."""
 
     tenant: Tenant
-    done: asyncio.Future[Any]
+    settle: Settle
     unit: Unit[Any] | None = None
     job: Job | None = None
     events: Sequence[Event] = ()
@@ -168,7 +160,8 @@ class Database:
         self._write_engine = writer
         self._read_engine = readers
         self._clock = clock
-        self._queue: asyncio.Queue[_Pending | None] = asyncio.Queue()
+        self._waiting: deque[_Pending] = deque()
+        self._work_bell = asyncio.Event()
         self._insert_event = self.prepare(insert(outbox_events), "organisation_id", "name", "payload", "at")
         self.changes = Changes()
         self.outbox_bell = asyncio.Event()
@@ -187,7 +180,7 @@ class Database:
             yield db
         finally:
             db._closed = True
-            db._queue.put_nowait(None)
+            db._work_bell.set()
             await task
             await readers.dispose()
             await writer.dispose()
@@ -201,14 +194,22 @@ class Database:
         that the commit failed and nothing was kept. A unit awaits nothing but its `Tx`.
         """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        await self._submit(_Pending(tenant, done, unit=unit))
-        return done.result()
+        self._submit(_Pending(tenant, partial(_settle, done), unit=unit))
+        return await done  # the caller may be cancelled: its work is committed or not all the same
 
     async def append(self, job: Job) -> None:
         """Store the rows of `job` together with those of every other waiting job; return after COMMIT."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        scope = across_tenants("rows carry their organisation")
-        await self._submit(_Pending(scope, done, job=job, events=job.events, topics=job.topics))
+        self.append_soon(job, partial(_settle, done))
+        await done
+
+    def append_soon(self, job: Job, settle: Settle) -> None:
+        """Like `append`, for callers that need no task: `settle` is called after COMMIT, or with the error.
+
+        Jobs are settled in the order they were given. StoreUnavailableError at once when the database is
+        closed.
+        """
+        self._submit(_Pending(_OF_ROWS, settle, job=job, events=job.events, topics=job.topics))
 
     @asynccontextmanager
     async def read(self, tenant: Tenant) -> AsyncIterator[Reader]:
@@ -228,57 +229,84 @@ class Database:
             dialect=self._write_engine.dialect, column_keys=list(names) or None
         )
         sql, order = str(compiled), tuple(compiled.positiontup or ())
-        return Prepared(sql, order, _several(sql, len(order)) if self.is_sqlite else "")
+        return Prepared(sql, order, batch.several(sql, len(order)) if self.is_sqlite else "")
 
     # --- the writer -----------------------------------------------------------------------------------
 
-    async def _submit(self, pending: _Pending) -> None:
+    def _submit(self, pending: _Pending) -> None:
         if self._closed:
             raise StoreUnavailableError("the database is closed")
-        self._queue.put_nowait(pending)
-        await pending.done  # the caller may be cancelled: its work is committed or not all the same
+        self._waiting.append(pending)
+        self._work_bell.set()
 
     async def _write_loop(self) -> None:
-        stopping = False
-        while not stopping:
-            group = [await self._queue.get()]
-            while len(group) < MAX_GROUP and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            stopping = None in group
-            work = [pending for pending in group if pending is not None]
-            if work:
-                await self._commit_group(work)
+        while await self._has_work():
+            group = self._gather()
+            try:
+                async with _connected(self._write_engine) as (connection, driver):
+                    while group:
+                        await self._commit_group(connection, driver, group)
+                        self._answer(group)
+                        # Taking a connection costs as much as several messages. One to SQLite is a file and
+                        # can be kept; one to a server may break while it is idle and is tried each time.
+                        group = self._gather() if self.is_sqlite and await self._has_work() else []
+            except Exception as broken:
+                self._tell_unavailable(group, broken)
 
-    async def _commit_group(self, group: list[_Pending]) -> None:
+    async def _has_work(self) -> bool:
+        """Wait for work; False when the database is closed and nothing is left to do."""
+        while not self._waiting:
+            if self._closed:
+                return False
+            self._work_bell.clear()
+            await self._work_bell.wait()
+        for _ in range(TURNS_TO_GATHER):
+            await asyncio.sleep(0)
+        return True
+
+    def _gather(self) -> list[_Pending]:
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+
+    async def _commit_group(self, connection: AsyncConnection, driver: Any, group: list[_Pending]) -> None:
+        if not (self.is_sqlite and await self._commit_jobs(driver, group)):
+            await self._commit_carefully(connection, driver, group)
+
+    def _tell_unavailable(self, group: list[_Pending], broken: Exception) -> None:
+        log.error("store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group))
+        unavailable = StoreUnavailableError(str(broken))
+        for pending in group:
+            _tell(pending, None, unavailable)
+
+    async def _commit_jobs(self, driver: Any, group: list[_Pending]) -> bool:
+        """Commit a group of nothing but jobs at one go; False when that is undone or not tried."""
+        if any(pending.job is None for pending in group):
+            return False
         try:
-            async with _connected(self._write_engine) as (connection, driver):
-                await driver.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
-                try:
-                    await self._run_group(connection, driver, group)
-                    await driver.execute("COMMIT")
-                except BaseException:
-                    await _quietly(driver, "ROLLBACK")
-                    raise
-        except Exception as broken:
-            log.error(
-                "store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group)
-            )
-            for pending in group:
-                _fail(pending.done, StoreUnavailableError(str(broken)))
-            return
-        self._answer(group)
+            await batch.in_driver_thread(driver, partial(batch.commit_rows, batches=self._batches(group)))
+        except sqlite3.Error:
+            return False  # the careful way finds which job is to blame
+        return True
+
+    async def _commit_carefully(
+        self, connection: AsyncConnection, driver: Any, group: list[_Pending]
+    ) -> None:
+        """Commit units and jobs so that a faulty one is undone alone."""
+        await driver.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+        try:
+            await self._run_group(connection, driver, group)
+            await driver.execute("COMMIT")
+        except BaseException:
+            await _quietly(driver, "ROLLBACK")
+            raise
 
     def _answer(self, group: list[_Pending]) -> None:
         topics: set[str] = set()
         ring = False
         for pending in group:
-            if pending.error is not None:
-                _fail(pending.done, pending.error)
-                continue
-            if not pending.done.done():
-                pending.done.set_result(pending.result)
-            topics |= pending.topics
-            ring = ring or bool(pending.events)
+            _tell(pending, pending.result, pending.error)
+            if pending.error is None:
+                topics |= pending.topics
+                ring = ring or bool(pending.events)
         if topics:
             self.changes.publish(topics)
         if ring:
@@ -306,21 +334,32 @@ class Database:
             await self._run_jobs(driver, [pending])
 
     async def _insert_rows(self, driver: Any, jobs: list[_Pending]) -> None:
-        batches: dict[Prepared, list[tuple[Any, ...]]] = {}
-        for pending in jobs:
-            for statement, row in pending.job.rows if pending.job else ():
-                batches.setdefault(statement, []).append(row)
-            if pending.events:
-                batches.setdefault(self._insert_event, []).extend(self._event_rows(pending.events))
+        batches = self._batches(jobs)
         await driver.execute("SAVEPOINT job")
         try:
-            for statement, rows in batches.items():
-                await _write_rows(driver, statement, rows)
+            if self.is_sqlite:
+                await batch.in_driver_thread(driver, partial(batch.write_rows, batches=batches))
+            else:
+                for statement, rows in batches.items():
+                    await driver.executemany(statement.sql, rows)
         except BaseException:
             await driver.execute("ROLLBACK TO SAVEPOINT job")
             raise
         finally:
             await driver.execute("RELEASE SAVEPOINT job")
+
+    def _batches(self, jobs: list[_Pending]) -> batch.Batches:
+        """Rows by statement, in order; the events of the jobs among them."""
+        batches: batch.Batches = {}
+        for pending in jobs:
+            for statement, row in pending.job.rows if pending.job else ():
+                if statement in batches:
+                    batches[statement].append(row)
+                else:
+                    batches[statement] = [row]
+            if pending.events:
+                batches.setdefault(self._insert_event, []).extend(self._event_rows(pending.events))
+        return batches
 
     async def _run_unit(
         self, connection: AsyncConnection, driver: Any, pending: _Pending, unit: Unit[Any]
@@ -353,9 +392,20 @@ class Database:
         ]
 
 
-def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
+def _tell(pending: _Pending, result: object, error: BaseException | None) -> None:
+    try:
+        pending.settle(result, error)
+    except Exception as fault:  # the others of the group must be told all the same
+        log.error("store.settling_failed", exc_info=fault)
+
+
+def _settle(done: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
     """Tell the caller, unless it went away meanwhile."""
-    if not done.done():
+    if done.done():
+        return
+    if error is None:
+        done.set_result(result)
+    else:
         done.set_exception(error)
         done.exception()  # a caller that goes away now leaves nothing to warn about
 
@@ -373,24 +423,6 @@ async def _connected(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection
 async def _driver(connection: AsyncConnection) -> Any:
     raw = await connection.get_raw_connection()
     return raw.driver_connection
-
-
-def _several(sql: str, columns: int) -> str:
-    """Write an insert of one row as one of many; nothing for any other statement."""
-    values = f"({', '.join('?' * columns)})"
-    head, found, tail = sql.partition(f" VALUES {values}")
-    return f"{head} VALUES {', '.join([values] * ROWS_PER_INSERT)}{tail}" if found else ""
-
-
-async def _write_rows(driver: Any, statement: Prepared, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write rows in order, as many as possible with one statement."""
-    whole = len(rows) - len(rows) % ROWS_PER_INSERT if statement.several else 0
-    if whole:
-        starts = range(0, whole, ROWS_PER_INSERT)
-        together = [tuple(chain.from_iterable(rows[at : at + ROWS_PER_INSERT])) for at in starts]
-        await driver.executemany(statement.several, together)
-    if whole < len(rows):
-        await driver.executemany(statement.sql, rows[whole:])
 
 
 def _is_cancelled() -> bool:

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from supervision.app import web_server
 from supervision.clock import FixedClock
 from supervision.csms.frame import Version
-from supervision.csms.link import LinkClosedError, Peer
+from supervision.csms.link import LinkClosedError, Peer, Take
 from supervision.csms.store import Station
 from supervision.ocpp_cs import (
     CentralSystem,
@@ -193,6 +193,9 @@ class OtherAddress:
     async def recv(self) -> str:
         await self.closed
         raise LinkClosedError
+
+    def listen(self, take: Take | None) -> None:
+        pass  # it offers nothing
 
     async def send(self, text: str) -> None:
         raise AssertionError(text)

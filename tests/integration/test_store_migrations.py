@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from supervision.clock import FixedClock
-from supervision.csms.model import Reading, ReadingKind
+from supervision.csms.model import ReadingKind
 from supervision.csms.store import digest, encode_readings
 from supervision.kernel.timespan import to_millis
 from supervision.store import migrate as migrations
@@ -151,7 +151,7 @@ async def test_carried_over_sample_is_the_one_its_station_sends_again(
     bare_database_url: str, clock: FixedClock
 ) -> None:
     kind = ReadingKind("SoC", "Percent")
-    readings = encode_readings([Reading(kind, 80_500)])
+    readings = encode_readings([(kind, 80_500)])
     await migrate(bare_database_url, to="0001")
     async with Database.open(bare_database_url, clock=clock) as db:
         await db.write(TESTS, factories.organisation)

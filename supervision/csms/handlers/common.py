@@ -164,14 +164,10 @@ def note_clock(incoming: Incoming, at: datetime | None) -> None:
 def readings(services: Services, incoming: Incoming, report: MeterReport, row_id: int | None) -> None:
     """Store readings; those of an open charging transaction also move its last register."""
     job, station = incoming.job, incoming.station
-    services.hot.samples(job, station, report.evse_id, report.samples, incoming.now, row_id)
-    if row_id is None:
-        return
-    for sample in report.samples:
-        register = model.register_wh(sample)
-        if register is not None:
-            rank = to_millis(trusted_time(sample.at, incoming.now))
-            services.hot.last_register(job, station, row_id, register, rank)
+    registers = services.hot.samples(job, station, report.evse_id, report.samples, incoming.now, row_id)
+    if row_id is not None:
+        for rank, register_wh in registers:
+            services.hot.last_register(job, station, row_id, register_wh, rank)
 
 
 # --- badges -------------------------------------------------------------------------------------------

@@ -16,14 +16,11 @@ from supervision.csms.model import (
     IdTokenStatus,
     MeterSample,
     Phase,
-    Reading,
     ReadingKind,
     StatusReport,
     TransactionFact,
-    currents_a,
-    power_w,
+    measured,
     register_wh,
-    soc_percent,
     trusted_time,
 )
 from supervision.csms.schemas import violations
@@ -102,7 +99,7 @@ def test_a_station_time_in_the_future_or_before_2015_is_not_trusted() -> None:
 
 def test_a_bare_value_is_imported_energy_in_wh_at_the_outlet() -> None:
     assert sample({"value": "3500"}).readings == (
-        Reading(ReadingKind("Energy.Active.Import.Register", "Wh"), value_milli=3_500_000),
+        (ReadingKind("Energy.Active.Import.Register", "Wh"), 3_500_000),
     )
 
 
@@ -137,18 +134,21 @@ def test_power_is_the_total_or_the_sum_of_phases_or_current_times_voltage() -> N
         return {"value": value, "measurand": "Current.Import", "unit": "A", **rest}
 
     volts = {"value": "235", "measurand": "Voltage", "unit": "V", "phase": "L1-N"}
-    assert power_w(sample(power("7.36", unit="kW"))) == 7360
-    assert power_w(sample(power("1000", phase="L1"), power("2000", phase="L2"))) == 3000
-    assert power_w(sample(current("10", phase="L1"), volts)) == 2350
-    assert power_w(sample(current("16"))) == 3680
-    assert currents_a(sample(current("10", phase="L1"), current("9.5", phase="L3"))) == (10.0, 0.0, 9.5)
-    assert power_w(sample({"value": "5"})) is None
-    assert power_w(sample(power("9e9"))) is None
+    assert measured(sample(power("7.36", unit="kW"))).power_w == 7360
+    assert measured(sample(power("1000", phase="L1"), power("2000", phase="L2"))).power_w == 3000
+    assert measured(sample(current("10", phase="L1"), volts)).power_w == 2350
+    assert measured(sample(current("16"))).power_w == 3680
+    two = sample(current("10", phase="L1"), current("9.5", phase="L3"))
+    assert measured(two).currents_a == (10.0, 0.0, 9.5)
+    assert measured(sample(current("3", phase="N"))) == (None, None, None, None)
+    assert measured(sample(current("3"), current("4"))).currents_a == (4.0, 0.0, 0.0)
+    assert measured(sample({"value": "5"})).power_w is None
+    assert measured(sample(power("9e9"))).power_w is None
 
 
 def test_soc_outside_0_to_100_is_unknown() -> None:
-    assert soc_percent(sample({"value": "80.5", "measurand": "SoC", "unit": "Percent"})) == 80.5
-    assert soc_percent(sample({"value": "180", "measurand": "SoC", "unit": "Percent"})) is None
+    assert measured(sample({"value": "80.5", "measurand": "SoC", "unit": "Percent"})).soc_percent == 80.5
+    assert measured(sample({"value": "180", "measurand": "SoC", "unit": "Percent"})).soc_percent is None
 
 
 def test_start_16_is_a_fact_of_rank_zero() -> None:

@@ -1,0 +1,82 @@
+"""Rows of many jobs, written with few statements and, on SQLite, with one visit to the driver's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+ROWS_PER_INSERT = 32  # SQLite's driver lets go of the interpreter for each statement: fewer, larger ones
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A statement compiled once for the driver; `row` orders named values the way the driver wants them.
+
+    Values must be what the driver stores: milliseconds for instants, JSON as text. Compared by identity:
+    the writer groups rows by their statement, and hashing its text for every row is not free.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    several: str = ""  # the same insert for ROWS_PER_INSERT rows; empty where that gains nothing
+
+    def row(self, **values: Any) -> Row:
+        """Return the values in the statement's order; KeyError when one is missing."""
+        return tuple([values[name] for name in self.names])
+
+    def arrange(self, *names: str) -> Callable[[Row], Row]:
+        """Return what puts values given in the order of `names` into the statement's; faster than `row`.
+
+        ValueError when the statement wants a value that is not among them.
+        """
+        return itemgetter(*[names.index(name) for name in self.names])
+
+
+Batches = dict[Prepared, list[Row]]
+
+
+def several(sql: str, columns: int) -> str:
+    """Write an insert of one row as one of many; nothing for any other statement."""
+    values = f"({', '.join('?' * columns)})"
+    head, found, tail = sql.partition(f" VALUES {values}")
+    return f"{head} VALUES {', '.join([values] * ROWS_PER_INSERT)}{tail}" if found else ""
+
+
+async def in_driver_thread(driver: Any, work: Callable[[sqlite3.Connection], None]) -> None:
+    """Run `work` in the thread that owns aiosqlite's connection: one visit, however many statements.
+
+    Each visit wakes a thread and then the event loop, which costs more than a row does. The driver has no
+    public call for several statements at once.
+    """
+    await driver._execute(partial(work, driver._conn))  # noqa: SLF001
+
+
+def commit_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:
+    """Write and commit rows in a transaction of their own; any error undoes it and is raised."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        write_rows(connection, batches)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself rolls back after some errors
+            connection.execute("ROLLBACK")
+        raise
+
+
+def write_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:
+    """Write rows in order, as many as possible with one statement."""
+    for statement, rows in batches.items():
+        whole = len(rows) - len(rows) % ROWS_PER_INSERT if statement.several else 0
+        if whole:
+            starts = range(0, whole, ROWS_PER_INSERT)
+            together = (tuple(chain.from_iterable(rows[at : at + ROWS_PER_INSERT])) for at in starts)
+            connection.executemany(statement.several, together)
+        if whole < len(rows):
+            connection.executemany(statement.sql, rows[whole:])
