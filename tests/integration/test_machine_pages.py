@@ -13,9 +13,13 @@ from tests.serving import CSRF, Page, World
 
 
 async def sent(world: World) -> list[tuple[str, str]]:
-    """Station and action of every command on record."""
+    """Station and action of every command sent from the portal."""
     async with world.services.db.read(TESTS) as reader:
-        rows = await reader.all(select(commands).order_by(commands.c.created_at, commands.c.id))
+        rows = await reader.all(
+            select(commands)
+            .where(commands.c.origin == "portal")
+            .order_by(commands.c.created_at, commands.c.id)
+        )
     return [(row["charging_station"], row["action"]) for row in rows]
 
 
