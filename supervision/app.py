@@ -289,10 +289,10 @@ def steps(services: Services) -> list[Step]:
         Step("payments", 60, services.billing.run_due_payments),
         Step("notify", 5, lambda: services.notify.send_due(clock.now())),
         Step("alerts", 60, services.alerts.sweep),
-        Step("configuration", 5, services.configuration.serve_due),
-        Step("probes", 2, services.probes.run_due),
+        Step("configuration", 15, services.configuration.serve_due),
+        Step("probes", 5, services.probes.run_due),
         Step("local-lists", 600, services.local_lists.sweep),
-        Step("strangers", 5, services.adoption.write_due),
+        Step("strangers", 15, services.adoption.write_due),
         Step("accounts", 3600, services.accounts.forget_old),
         Step("retention", 3600, lambda: forget_old_messages(services)),
     ]
