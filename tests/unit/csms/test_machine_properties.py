@@ -114,5 +114,5 @@ class Charge(RuleBasedStateMachine):
         return (self.row.stopped_at - self.row.started_at).total_seconds() / 60
 
 
-Charge.TestCase.settings = settings(max_examples=150, stateful_step_count=12)
+Charge.TestCase.settings = settings(max_examples=60, stateful_step_count=12)
 TestCharge = Charge.TestCase
