@@ -283,8 +283,8 @@ class Database:
             return False
         try:
             await batch.in_driver_thread(driver, partial(batch.commit_rows, batches=self._batches(group)))
-        except sqlite3.Error:
-            return False  # the careful way finds which job is to blame
+        except Exception:  # also what the driver raises for a value before SQLite sees it
+            return False  # the careful way finds which job is to blame, or that it was none
         return True
 
     async def _commit_carefully(

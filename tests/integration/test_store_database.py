@@ -299,6 +299,18 @@ async def test_bad_job_is_undone_alone(db: Database) -> None:
     assert await frames_in(db) == ["first", "third"]
 
 
+@pytest.mark.parametrize("frame", ["\ud800", 2**70])
+async def test_a_value_no_driver_takes_is_the_fault_of_its_job_alone(db: Database, frame: Any) -> None:
+    await db.write(TESTS, add("org"))
+    jobs = [Job() for _ in range(3)]
+    for job, value in zip(jobs, ["first", frame, "third"], strict=True):
+        add_frame(db, job, value)
+    results = await asyncio.gather(*(db.append(job) for job in jobs), return_exceptions=True)
+    assert [result is None for result in results] == [True, False, True]
+    assert not isinstance(results[1], StoreUnavailableError)
+    assert await frames_in(db) == ["first", "third"]
+
+
 async def test_lone_bad_job_leaves_the_units_beside_it(db: Database) -> None:
     await db.write(TESTS, add("org"))
     job = Job()

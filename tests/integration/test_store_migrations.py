@@ -176,8 +176,8 @@ async def test_sqlite_commits_are_as_durable_as_promised(sqlite_db: Database, sq
         finally:
             connection.close()
 
-    async with sqlite_db._write_engine.connect() as connection:
-        full = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
+    # Asked of the very connection that commits: the writer keeps it.
+    full = await sqlite_db.write(TESTS, lambda tx: tx.scalar(text("PRAGMA synchronous")))
     assert await asyncio.to_thread(mode) == "wal"
     assert full == 2
 
