@@ -32,7 +32,6 @@ log = Log("supervision.csms.certificates")
 
 DELIVER_WITHIN_S = 600
 _OFFER_AGAIN = timedelta(days=1)  # a station that never takes it asks again by itself
-_ON_THE_WAY = (CommandState.QUEUED, CommandState.SENT)
 _LOST = (CommandState.OFFLINE, CommandState.TIMEOUT)
 
 Row = Mapping[str, Any]
@@ -116,8 +115,8 @@ class CertificateService:
 
     async def _send(self, event: ChargingStationEvent, row: Row) -> None:
         before = await self._sent(event, row)
-        if before is not None and before.state in _ON_THE_WAY:
-            return
+        if before is not None and before.state not in _LOST:
+            return  # on its way, or answered: what the station said is followed by itself
         payload = {"certificateChain": row["chain"]}
         if row["kind"] is not None:
             payload["certificateType"] = row["kind"]

@@ -9,7 +9,7 @@ from typing import Any
 from supervision.accounts import rules
 from supervision.csms import command_store
 from supervision.csms.batches import BATCH_EXPIRY_S, Targets
-from supervision.csms.commands import MAX_EXPIRY_S, MAX_TIMEOUT_S
+from supervision.csms.commands import MAX_EXPIRY_S, MAX_TIMEOUT_S, CommandResult
 from supervision.kernel.errors import Refused
 from supervision.kernel.timespan import parse_instant
 from supervision.web.api.charging_stations import PAGING, found_station
@@ -42,6 +42,11 @@ async def post_command(call: Call) -> object:
         result = await call.services.commands.enqueue(*wanted, expires_s=expires_s, **common)
     if isinstance(result, Refused):
         return result
+    return command_result(result)
+
+
+def command_result(result: CommandResult) -> dict[str, Any]:
+    """Write a command as it stands."""
     return {
         "id": result.id,
         "state": result.state.value,

@@ -10,6 +10,7 @@ from supervision.csms.commands import CommandResult
 from supervision.csms.security import HASH_FIELDS, ROOT_KINDS, SecurityService
 from supervision.kernel.errors import Refused
 from supervision.web.api.charging_stations import found_station
+from supervision.web.api.commands import command_result
 from supervision.web.api.operation import Call, Operation, invalid
 from supervision.web.api.schemas import TEXT, WHOLE, ref, strict
 
@@ -33,12 +34,7 @@ async def post_security(call: Call) -> object:
     )
     if isinstance(result, Refused):
         return result
-    return {
-        "id": result.id,
-        "state": result.state.value,
-        "response": result.response,
-        "error": result.error,
-    }
+    return command_result(result)
 
 
 async def post_revoke(call: Call) -> object:

@@ -21,7 +21,7 @@ import pytest
 from supervision.clock import FixedClock
 from supervision.csms.authorising import BadgeAuthoriser
 from supervision.csms.frame import Version
-from supervision.csms.link import LinkClosedError, Peer
+from supervision.csms.link import LinkClosedError, Peer, Take
 from supervision.csms.outbound import CommandState
 from supervision.csms.registry import Connection, Registry
 from supervision.csms.service import CentralService
@@ -81,6 +81,9 @@ class MemoryLink:
         await self._pause()
         raise LinkClosedError
 
+    def listen(self, take: Take | None) -> None:
+        """It never offers any text."""
+
     async def send(self, text: str) -> None:
         if self._closed.is_set():
             raise LinkClosedError
@@ -105,7 +108,7 @@ class SlowDatabase:
         self._pause = pause
 
     def prepare(self, _statement: object, *names: str) -> Any:
-        return SimpleNamespace(names=names)
+        return SimpleNamespace(names=names, arrange=lambda *_names: tuple)
 
     async def write(self, _scope: object, _unit: object) -> None:
         await self._pause()
