@@ -102,6 +102,7 @@ async def test_manager_sees_eight_cars_and_the_page_moves_by_itself(browser: Bro
         page = looker.page
         await sign_in(page, address, towns.MANAGER)
         await expect(page).to_have_url(f"{address}/supervision")
+        await page.wait_for_load_state()  # the address changes before the page is whole
         shown = await page.inner_text("main")
         assert [name for _, name, *_ in towns.VEHICLES if name not in shown] == []
         await page.evaluate("window.untouched = true")
