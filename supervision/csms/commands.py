@@ -36,7 +36,7 @@ from supervision.csms.frame import CallError, CallResult, Version, write_call
 from supervision.csms.masking import mask_payload
 from supervision.csms.outbound import CALLED_OFF, TIMED_OUT, CommandState, Outcome, QueuedCall, outcome_of
 from supervision.csms.registry import Connection, Registry
-from supervision.csms.schemas import read_leniently, violations
+from supervision.csms.schemas import violations
 from supervision.csms.store import HotPath, Station, update_station
 from supervision.kernel.errors import Refused
 from supervision.log import Log
@@ -583,11 +583,6 @@ def _held_back(connection: Connection | None, action: str) -> dict[str, Any] | N
     return {"code": "boot_not_accepted", "description": "the station's boot is not accepted yet"}
 
 
-def understood(version: Version, action: str, response: dict[str, Any]) -> Mapping[str, Any]:
-    """Return an answer as far as it could be understood: leniently, as every message of a station."""
-    return read_leniently(version, action, response, answer=True).payload
-
-
 def _uncancellable(row: Row | None, command_id: str) -> Refused | None:
     if row is None:
         return _unknown(command_id)
@@ -650,4 +645,4 @@ def _known_action(action: str) -> str:
     return action if action in _ANY_ACTION else "unknown"
 
 
-__all__ = ["TIMED_OUT", "CommandResult", "CommandService", "CommandState", "check", "understood"]
+__all__ = ["TIMED_OUT", "CommandResult", "CommandService", "CommandState", "check"]

@@ -22,7 +22,7 @@ FIRST, SECOND = "/charging-stations/CP1/commands", "/charging-stations/CP2/comma
 ORDERED = frozenset(
     {"RemoteStartTransaction", "RemoteStopTransaction", "ChangeAvailability", "TriggerMessage"}
 )
-OF_ITSELF = {
+OF_ITSELF: dict[str, dict[str, Any]] = {
     "GetLocalListVersion": {"listVersion": -1},
     "GetConfiguration": {"configurationKey": [], "unknownKey": []},
 }
