@@ -247,7 +247,7 @@ async def test_the_page_shows_the_charge_and_takes_the_decision(world: World) ->
     [
         ({"how": "entered", "energy_wh": "4 200"}, "Dites dans une note"),
         ({"how": "entered", "energy_wh": "many", "note": "x"}, "nombre entier"),
-        ({}, "Choisissez comment régler"),
+        ({}, "Choisissez quoi compter"),
         ({"how": "accepted", "proposal_wh": "1"}, "La proposition a changé"),
     ],
 )
