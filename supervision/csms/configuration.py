@@ -41,6 +41,9 @@ _DUE = across_tenants("stations of every organisation may be due; each row carri
 Row = Mapping[str, Any]
 
 
+_OF_A_REQUEST = frozenset({"due_at", "writes", "failures"})
+
+
 class _SilentError(Exception):
     """The station did not answer; the rest can wait."""
 
@@ -231,14 +234,14 @@ class ConfigurationService:
 
         async def unit(tx: Tx) -> None:
             now = await _configuration_row(tx, organisation_id, identity)
-            if now is not None and now["due_at"] != row["due_at"]:
-                for name in ("due_at", "writes", "failures"):
-                    values.pop(name, None)
-            await tx.execute(
-                update(table)
-                .where(table.c.organisation_id == organisation_id, table.c.charging_station == identity)
-                .values(**values)
-            )
+            asked = now is not None and now["due_at"] != row["due_at"]
+            found = {name: value for name, value in values.items() if not asked or name not in _OF_A_REQUEST}
+            if found:
+                await tx.execute(
+                    update(table)
+                    .where(table.c.organisation_id == organisation_id, table.c.charging_station == identity)
+                    .values(**found)
+                )
 
         await self._db.write(organisation_id, unit)
 

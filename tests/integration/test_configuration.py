@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,15 @@ from supervision.store.db import Database
 from supervision.store.outbox import Outbox
 from supervision.store.schema import station_configurations
 from tests.factories import TESTS
-from tests.integration.ocpp_client import V16, V201, Responder, Server, central_system, write_stations
+from tests.integration.ocpp_client import (
+    V16,
+    V201,
+    Responder,
+    Server,
+    central_system,
+    until,
+    write_stations,
+)
 from tests.serving import World
 
 Json = dict[str, Any]
@@ -283,6 +292,31 @@ async def test_silent_station_is_tried_again_later(sqlite_db: Database, clock: F
             clock.advance(seconds=300)
             await service.serve_due()
     assert point.values == {"A": "60"}
+
+
+async def test_request_that_comes_while_a_station_is_silent_stays_due(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await write_stations(sqlite_db)
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        await wish_for(service, "1.6", A="60")
+        async with (
+            server.station(respond=lambda _action, _payload: None) as station,
+            asyncio.TaskGroup() as tasks,
+        ):
+            serving = tasks.create_task(service.serve("org", "CP16"))
+            await until(lambda: bool(station.commands))
+            clock.advance(seconds=1)
+            await service.request("org", "CP16")
+            await station.socket.close()
+            await serving
+    async with sqlite_db.read(TESTS) as reader:
+        row = await reader.first(
+            select(station_configurations).where(station_configurations.c.charging_station == "CP16")
+        )
+    assert row is not None
+    assert (row["failures"], row["due_at"]) == (0, clock.now())
 
 
 async def test_wish_for_one_station_replaces_that_for_all(sqlite_db: Database, clock: FixedClock) -> None:
