@@ -12,7 +12,7 @@ from supervision.charging.loading import load_site
 from supervision.charging.store import Row
 from supervision.fleet import store as fleet
 from supervision.kernel.errors import Refused
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import format_instant, instant_text
 from supervision.store.db import Reader
 
 PERCENT = 100
@@ -72,9 +72,9 @@ def _profile_document(row: Mapping[str, Any]) -> dict[str, Any]:
         "use": "standing" if row["charging_plan_id"] is None else "plan",
         "state": row["state"],
         "sent_at": format_instant(row["sent_at"]),
-        "resend_at": None if row["resend_at"] is None else format_instant(row["resend_at"]),
+        "resend_at": instant_text(row["resend_at"]),
         "verified": row["verified"],
-        "verified_at": None if row["verified_at"] is None else format_instant(row["verified_at"]),
+        "verified_at": instant_text(row["verified_at"]),
         "detail": row["detail"],
         "profile": row["profile"],
     }

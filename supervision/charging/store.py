@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from supervision.charging.composite import ALL_PHASES, Context, composite, read_profile
 from supervision.charging.ledger import EnergyState, Source
@@ -16,7 +15,7 @@ from supervision.charging.model import ChargingPlan
 from supervision.charging.need import ChargingNeed
 from supervision.charging.problem import render_plan, render_problem
 from supervision.charging.site import Question
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import format_instant, instant_text
 from supervision.kernel.units import NOMINAL_V
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
@@ -253,9 +252,8 @@ async def request_replan(
     tx: Tx, db: Database, organisation_id: str, station_id: str, *, reason: str, now: datetime
 ) -> None:
     """Ask for a new plan of a station; asking twice asks once."""
-    build = sqlite.insert if db.is_sqlite else postgresql.insert
     values = {"reason": reason, "asked_at": now}
-    statement = build(replan_requests).values(
+    statement = db.insert(replan_requests).values(
         station_id=station_id, organisation_id=organisation_id, **values
     )
     mine = replan_requests.c.organisation_id == organisation_id
@@ -303,7 +301,7 @@ def need_document(need: ChargingNeed) -> dict[str, Any]:
         "plugged_until": format_instant(need.window.plugged_until),
         "priority": need.window.priority,
         **facts,
-        "booking_start": None if start is None else format_instant(start),
+        "booking_start": instant_text(start),
     }
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms.directory import DirectoryService, Document, NewEvse, Page, instant_text
+from supervision.csms.directory import DirectoryService, Document, NewEvse, Page
 from supervision.csms.strangers import Knock, Note, Notebook, protocols
 from supervision.kernel.errors import Refused
+from supervision.kernel.timespan import instant_text
 from supervision.store.db import Database, Reader, Tx, across_tenants
 from supervision.store.schema import audit_entries, charging_stations, organisations, unknown_stations
 
@@ -143,7 +143,6 @@ class AdoptionService:
         return Adopted(document=made, password=password)
 
     def _upsert(self, note: Note) -> Any:
-        build = sqlite.insert if self._db.is_sqlite else postgresql.insert
         table, knock = unknown_stations, note.knock
         newest = {
             "address": knock.address,
@@ -151,7 +150,7 @@ class AdoptionService:
             "sent_password": knock.sent_password,
             "last_seen_at": knock.at,
         }
-        statement = build(table).values(
+        statement = self._db.insert(table).values(
             identity=knock.identity, first_seen_at=note.first_seen_at, attempts=note.attempts, **newest
         )
         return statement.on_conflict_do_update(

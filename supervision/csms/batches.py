@@ -20,7 +20,6 @@ from supervision.csms.command_store import (
     Row,
     fingerprint,
     insert_order,
-    version_of,
 )
 from supervision.csms.commands import MAX_EXPIRY_S, CommandService, check
 from supervision.csms.frame import Version
@@ -229,7 +228,7 @@ def _order(
     by_person_id: str | None,
 ) -> Order:
     action, payload = wanted
-    version = version_of(row["ocpp"])
+    version = Version.numbered(row["ocpp"])
     return Order(
         id=chance.new_id(),
         station=Station(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from supervision.csms.store import Station
+from supervision.csms.store import Station, of_station
 from supervision.kernel.errors import Refused
 from supervision.store.db import Reader, Tx
 from supervision.store.schema import station_certificates
@@ -41,13 +41,15 @@ async def keep_request(
     digest = hashlib.sha256(csr.encode()).hexdigest()
     known: int | None = await tx.scalar(
         select(table.c.id)
-        .where(*_of(station), table.c.csr_digest == digest, table.c.state.in_(_ACTIVE))
+        .where(of_station(table, station), table.c.csr_digest == digest, table.c.state.in_(_ACTIVE))
         .order_by(table.c.id.desc())
         .limit(1)
     )
     if known is not None:
         return known
-    count = await tx.scalar(select(func.count()).where(*_of(station), table.c.requested_at > now - _HOUR))
+    count = await tx.scalar(
+        select(func.count()).where(of_station(table, station), table.c.requested_at > now - _HOUR)
+    )
     if count >= MOST_AN_HOUR:
         return None
     state = CertificateState.REQUESTED if refusal is None else CertificateState.REFUSED
@@ -62,14 +64,6 @@ async def keep_request(
         requested_at=now,
     )
     return int(await tx.scalar(statement.returning(table.c.id)))
-
-
-def _of(station: Station) -> tuple[Any, ...]:
-    table = station_certificates
-    return (
-        table.c.organisation_id == station.organisation_id,
-        table.c.charging_station == station.identity,
-    )
 
 
 async def certificate(reader: Reader, organisation_id: str, certificate_id: int) -> Mapping[str, Any] | None:

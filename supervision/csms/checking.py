@@ -34,17 +34,20 @@ async def check_stations(db: Database, *, identity: str | None = None) -> list[S
         statement = select(charging_stations).order_by(charging_stations.c.identity)
         if identity is not None:
             statement = statement.where(charging_stations.c.identity == identity)
-        found = [row for row in await reader.all(statement) if row["ocpp"] is not None]
-        return [await _check(reader, row["identity"], row["ocpp"]) for row in found]
+        spoken = [(row["identity"], Version.numbered(row["ocpp"])) for row in await reader.all(statement)]
+        return [
+            await _check(reader, identity, version) for identity, version in spoken if version is not None
+        ]
 
 
-async def _check(reader: Reader, identity: str, number: str) -> StationCheck:
-    version = next(version for version in Version if version.number == number)
+async def _check(reader: Reader, identity: str, version: Version) -> StationCheck:
     journal = await _journal(reader, identity)
     rebuilt = rebuild(journal, version, await _max_power_w(reader, identity))
     table = charging_transactions
     rows = await reader.all(
-        select(table).where(table.c.charging_station == identity, table.c.ocpp == number).order_by(table.c.id)
+        select(table)
+        .where(table.c.charging_station == identity, table.c.ocpp == version.number)
+        .order_by(table.c.id)
     )
     live = {row["ocpp_transaction_id"]: charging_transaction_from(row) for row in rows}
     begins_at = journal[0].at if journal else None

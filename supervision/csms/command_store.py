@@ -20,7 +20,7 @@ from supervision.csms.masking import mask_payload
 from supervision.csms.outbound import CommandState
 from supervision.csms.store import Station
 from supervision.kernel.events import CommandFinished
-from supervision.kernel.timespan import format_instant, from_millis, to_millis
+from supervision.kernel.timespan import format_instant, from_millis, instant_text, to_millis
 from supervision.store.db import Reader, Tx
 from supervision.store.schema import charging_stations, command_batches, commands
 
@@ -144,16 +144,7 @@ async def finish(
     """End a command: secrets go, pages and consumers learn of it."""
     kept = mask_payload(row["payload"])
     await change(tx, station, row["id"], state=state.value, finished_at=now, payload=kept, **values)
-    tx.emit(
-        CommandFinished(
-            organisation_id=station.organisation_id,
-            charging_station=station.identity,
-            station_id=station.station_id,
-            command_id=row["id"],
-            action=row["action"],
-            state=state.value,
-        )
-    )
+    tx.emit(CommandFinished(**station.about, command_id=row["id"], action=row["action"], state=state.value))
     tx.touch(station.topic)
 
 
@@ -174,20 +165,11 @@ def with_station() -> Any:
     return select(commands, *columns).join(charging_stations, joined)
 
 
-def station_of(row: Row) -> Station:
-    """The station of a row that was read with it."""
-    return Station(
-        identity=row["charging_station"],
-        organisation_id=row["organisation_id"],
-        station_id=row["station_id"],
-    )
-
-
 def order_of(row: Row, version: Version, now: datetime, refusal: Mapping[str, Any] | None) -> Order:
     """The order of a queued row that was read with its station."""
     return Order(
         id=row["id"],
-        station=station_of(row),
+        station=Station.of(row),
         version=version,
         action=row["action"],
         payload=row["payload"],
@@ -232,13 +214,8 @@ def verdict_of(row: Row) -> Verdict | None:
     if row["state"] == CommandState.REFUSED.value:
         return None  # our own refusal
     return judge_command(
-        version_of(row["ocpp"]), row["action"], row["payload"], row["response"], row["error"]
+        Version.numbered(row["ocpp"]), row["action"], row["payload"], row["response"], row["error"]
     )
-
-
-def version_of(number: str | None) -> Version | None:
-    """The version of a number as tables hold it."""
-    return next((version for version in Version if version.number == number), None)
 
 
 def document(row: Row) -> Document:
@@ -259,10 +236,10 @@ def document(row: Row) -> Document:
         "origin": row["origin"],
         "batch": row["batch_id"],
         "created_at": format_instant(row["created_at"]),
-        "due_at": _text(row["due_at"]),
+        "due_at": instant_text(row["due_at"]),
         "expires_at": format_instant(row["expires_at"]),
-        "sent_at": _text(row["sent_at"]),
-        "finished_at": _text(row["finished_at"]),
+        "sent_at": instant_text(row["sent_at"]),
+        "finished_at": instant_text(row["finished_at"]),
     }
 
 
@@ -318,7 +295,3 @@ def before(table: Table, after: str) -> list[ColumnElement[bool]]:
     at, last_id = from_millis(int(place[1])), place[2]
     older = table.c.created_at < at
     return [or_(older, and_(table.c.created_at == at, table.c.id < last_id))]
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else format_instant(instant)

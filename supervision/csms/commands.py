@@ -29,8 +29,6 @@ from supervision.csms.command_store import (
     fingerprint,
     insert_order,
     result_of,
-    station_of,
-    version_of,
 )
 from supervision.csms.frame import CallError, CallResult, Version, write_call
 from supervision.csms.masking import mask_payload
@@ -180,7 +178,7 @@ class CommandService:
             refused = _uncancellable(row, command_id)
             if refused is None and row is not None and row["state"] == _QUEUED:
                 now = self._clock.now()
-                await command_store.finish(tx, station_of(row), row, CommandState.CANCELLED, now)
+                await command_store.finish(tx, Station.of(row), row, CommandState.CANCELLED, now)
             return refused
 
         refused = await self._db.write(organisation_id, unit)
@@ -334,7 +332,7 @@ class CommandService:
 
         async def unit(tx: Tx) -> None:
             for row in await tx.all(command_store.with_station().where(overdue)):
-                await command_store.finish(tx, station_of(row), row, CommandState.OFFLINE, now)
+                await command_store.finish(tx, Station.of(row), row, CommandState.OFFLINE, now)
 
         await self._db.write(_SWEEP, unit)
 
@@ -350,7 +348,7 @@ class CommandService:
 
         async def unit(tx: Tx) -> None:
             for row in await tx.all(command_store.with_station().where(lost)):
-                await self._end_or_repeat(tx, station_of(row), row, TIMED_OUT)
+                await self._end_or_repeat(tx, Station.of(row), row, TIMED_OUT)
 
         await self._db.write(_START, unit)
 
@@ -375,7 +373,7 @@ class CommandService:
         if row is None:
             return None
         connection = self._registry.get(identity)
-        version = connection.version if connection is not None else version_of(row["ocpp"])
+        version = connection.version if connection is not None else Version.numbered(row["ocpp"])
         return Order(
             id=chance.new_id(),
             station=Station(identity=identity, organisation_id=organisation_id, station_id=row["station_id"]),

@@ -14,18 +14,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from supervision.clock import Clock
 from supervision.csms import desired
 from supervision.csms.commands import CommandResult, CommandService, CommandState
 from supervision.csms.desired import ConfigurationState, Found, Item, ItemState, StationKind, Wish
-from supervision.csms.directory import Document, instant_text
+from supervision.csms.directory import Document
 from supervision.csms.holding import Registration
 from supervision.csms.registry import Registry
 from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import ChargingStationBooted
+from supervision.kernel.timespan import instant_text
 from supervision.store.db import Database, Reader, Tx, across_tenants
 from supervision.store.outbox import Consumer, Delivery
 from supervision.store.schema import charging_stations, desired_settings, station_configurations
@@ -354,10 +354,9 @@ class ConfigurationService:
 
 async def ask(tx: Tx, db: Database, organisation_id: str, identity: str, now: datetime) -> None:
     """Make a station due: read, and write what differs, as soon as it can be reached."""
-    build = sqlite.insert if db.is_sqlite else postgresql.insert
     table = station_configurations
     due = {"due_at": now, "writes": True, "failures": 0}
-    statement = build(table).values(
+    statement = db.insert(table).values(
         charging_station=identity,
         organisation_id=organisation_id,
         state=ConfigurationState.WAITING.value,

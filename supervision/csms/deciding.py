@@ -43,9 +43,7 @@ async def take(
     await update_charging_transaction(tx, station, row["id"], values)
     tx.emit(
         ChargingTransactionEnded(
-            organisation_id=station.organisation_id,
-            charging_station=station.identity,
-            station_id=station.station_id,
+            **station.about,
             evse_id=decided.evse_id,
             charging_transaction_id=row["id"],
         )

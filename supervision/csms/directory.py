@@ -22,7 +22,7 @@ from supervision.csms.machine import State
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import IdTokensChanged
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import instant_text
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
     authorisation_attempts,
@@ -461,11 +461,6 @@ def _evse_row(organisation_id: str, identity: str, new: NewEvse) -> dict[str, An
         "max_a": new.max_a,
         "min_a": new.min_a,
     }
-
-
-def instant_text(instant: datetime | None) -> str | None:
-    """Write an instant as documents hold it."""
-    return None if instant is None else format_instant(instant)
 
 
 def _page(items: list[Document], *, more: bool, key: str) -> Page:

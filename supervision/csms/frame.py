@@ -36,6 +36,11 @@ class Version(StrEnum):
         """The version as people write it: "1.6" or "2.0.1"."""
         return self.value.removeprefix("ocpp")
 
+    @classmethod
+    def numbered(cls, number: str | None) -> Version | None:
+        """Return the version people write so; None for any other word."""
+        return next((version for version in cls if version.number == number), None)
+
 
 class ErrorCode(StrEnum):
     """Why a CALL cannot be answered; `spelling` gives the text of each version."""

@@ -33,7 +33,7 @@ from supervision.kernel.events import (
     Event,
     IdTokensChanged,
 )
-from supervision.kernel.timespan import format_instant, parse_instant
+from supervision.kernel.timespan import instant_text, parse_instant
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.outbox import Consumer, Delivery
 from supervision.store.schema import (
@@ -346,7 +346,7 @@ def _entry(row: Row) -> Entry:
     return Entry(
         token=row["token"],
         type=row["type"],
-        expires_at=None if expires_at is None else format_instant(expires_at),
+        expires_at=instant_text(expires_at),
         parent=row["parent"],
     )
 
@@ -412,7 +412,7 @@ def known_to(known: Known) -> dict[str, Any]:
         "doubt": None if known.doubt is None else [known.doubt[0], dict(known.doubt[1])],
         "failures": known.failures,
         "refused": known.refused,
-        "retry_at": None if known.retry_at is None else format_instant(known.retry_at),
+        "retry_at": instant_text(known.retry_at),
     }
 
 

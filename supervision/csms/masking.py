@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 MASK = "***"
+_HINT_CHARS = 4
 SECRET_NAMES = frozenset({"authorizationkey", "basicauthpassword"})
 _SECRET_FIELDS = frozenset({"password", "apnpassword", "basicauthpassword"})
 _VALUE_FIELDS = ("value", "attributeValue")
@@ -38,6 +39,11 @@ def _is_suspect(text: str) -> bool:
 
 def _mask_text(text: str) -> str:
     return _FILE_TOKEN.sub(rf"\1{MASK}", _URL_PASSWORD.sub(rf"\1{MASK}@", text))
+
+
+def token_hint(token: str) -> str:
+    """Return the end of a badge or code: enough to recognise it, too little to use it."""
+    return token[-_HINT_CHARS:]
 
 
 def mask_payload(value: Any) -> Any:

@@ -56,11 +56,7 @@ class PresumingService:
         It leaves the connection's open charges first: its next message then takes the way that may resume it
         and waits for this unit, instead of only moving the register of a row that has just ended.
         """
-        station = Station(
-            identity=row["charging_station"],
-            organisation_id=row["organisation_id"],
-            station_id=row["station_id"],
-        )
+        station = Station.of(row)
         key = row["ocpp_transaction_id"]
         self._forget(station.identity, key)
         ended = await self._db.write(station.organisation_id, lambda tx: _unit(tx, station, row["id"], now))

@@ -17,12 +17,13 @@ from sqlalchemy import delete, insert, select, update
 from supervision.clock import Clock
 from supervision.csms import probe
 from supervision.csms.commands import CommandService, CommandState
-from supervision.csms.directory import Document, instant_text
+from supervision.csms.directory import Document
 from supervision.csms.machine import State
 from supervision.csms.probe import Charge, Progress, Sample, Situation, StepName
 from supervision.csms.registry import Registry
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import ChargingStationBooted
+from supervision.kernel.timespan import instant_text
 from supervision.store.db import Database, Reader, Tx, across_tenants
 from supervision.store.outbox import Consumer, Delivery
 from supervision.store.schema import (

@@ -85,35 +85,22 @@ async def note(tx: Tx, station: Station, now: datetime) -> None:
 async def take_next_password(tx: Tx, station: Station, now: datetime, *conditions: Any) -> None:
     """Make the password on its way the only one; nothing when there is none (a repetition)."""
     table = charging_stations
-    await tx.execute(
-        update(table)
-        .where(
-            table.c.organisation_id == station.organisation_id,
-            table.c.identity == station.identity,
-            table.c.next_password_hash.is_not(None),
-            *conditions,
-        )
-        .values(
-            password_salt=table.c.next_password_salt,
-            password_hash=table.c.next_password_hash,
-            password_rotated_at=now,
-            **FORGOTTEN,
-        )
+    await update_station(
+        tx,
+        station,
+        table.c.next_password_hash.is_not(None),
+        *conditions,
+        password_salt=table.c.next_password_salt,
+        password_hash=table.c.next_password_hash,
+        password_rotated_at=now,
+        **FORGOTTEN,
     )
 
 
 async def _raise_profile(tx: Tx, station: Station, profile: int) -> None:
     """Only ever upwards, whatever came between."""
-    table = charging_stations
-    await tx.execute(
-        update(table)
-        .where(
-            table.c.organisation_id == station.organisation_id,
-            table.c.identity == station.identity,
-            table.c.security_profile < profile,
-        )
-        .values(security_profile=profile, wanted_profile=None)
-    )
+    lower = charging_stations.c.security_profile < profile
+    await update_station(tx, station, lower, security_profile=profile, wanted_profile=None)
 
 
 async def _used(tx: Tx, station: Station, fingerprint: str, now: datetime) -> None:

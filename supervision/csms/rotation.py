@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
-
 from supervision import chance
 from supervision.csms import credentials
 from supervision.csms.credentials import Rotation
@@ -52,19 +50,6 @@ async def answered(
         case Rotation.TAKEN:
             await take_next_password(tx, station, now, carried)
         case Rotation.LATER:
-            await _update(tx, station, carried, next_password_after_reboot=True)
+            await update_station(tx, station, carried, next_password_after_reboot=True)
         case Rotation.REFUSED:
-            await _update(tx, station, carried, **FORGOTTEN)
-
-
-async def _update(tx: Tx, station: Station, condition: Any, **values: Any) -> None:
-    table = charging_stations
-    await tx.execute(
-        update(table)
-        .where(
-            table.c.organisation_id == station.organisation_id,
-            table.c.identity == station.identity,
-            condition,
-        )
-        .values(**values)
-    )
+            await update_station(tx, station, carried, **FORGOTTEN)

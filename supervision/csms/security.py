@@ -23,7 +23,7 @@ from supervision.csms.commands import CommandResult, CommandService, CommandStat
 from supervision.csms.frame import Version
 from supervision.csms.upgrade import Readiness, TlsOffer, accepted, calls_of_upgrade, refuse_upgrade
 from supervision.kernel.errors import Refused
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import format_instant, instant_text
 from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, commands
 
@@ -90,7 +90,7 @@ class SecurityService:
         if row is None:
             return _unknown(identity)
         found: list[Document] = []
-        for payload in _questions(_version(row), kinds):
+        for payload in _questions(Version.numbered(row["ocpp"]), kinds):
             result = await self._send(
                 organisation_id, identity, "GetInstalledCertificateIds", payload, by_person_id
             )
@@ -114,7 +114,7 @@ class SecurityService:
         refused = _refuse_root(kind, root, self._clock.now())
         if refused is not None:
             return refused
-        payload = {"certificateType": _spelt(kind, _version(row)), "certificate": root}
+        payload = {"certificateType": _spelt(kind, Version.numbered(row["ocpp"])), "certificate": root}
         result = await self._send(organisation_id, identity, "InstallCertificate", payload, by_person_id)
         if not isinstance(result, Refused) and accepted(result.response or {}):
             # What is installed is known from the station alone.
@@ -143,7 +143,7 @@ class SecurityService:
         row = await self._station(organisation_id, identity)
         if row is None:
             return _unknown(identity)
-        if _version(row) is Version.V201:
+        if Version.numbered(row["ocpp"]) is Version.V201:
             action, message = "TriggerMessage", "SignChargingStationCertificate"
         else:
             action, message = "ExtendedTriggerMessage", "SignChargePointCertificate"
@@ -166,7 +166,7 @@ class SecurityService:
         row = await self._station(organisation_id, identity)
         if row is None:
             return _unknown(identity)
-        action, payload = _password_call(_version(row), chance.new_bytes(_KEY_BYTES).hex())
+        action, payload = _password_call(Version.numbered(row["ocpp"]), chance.new_bytes(_KEY_BYTES).hex())
         return await self._send(organisation_id, identity, action, payload, by_person_id)
 
     async def raise_profile(
@@ -221,7 +221,7 @@ class SecurityService:
             found = await certificate_store.certificates_of(reader, organisation_id, row["identity"])
         now = self._clock.now()
         return Readiness(
-            version=_version(row),
+            version=Version.numbered(row["ocpp"]),
             profile=row["security_profile"],
             has_password=row["password_hash"] is not None,
             has_certificate=any(
@@ -279,16 +279,12 @@ def certificate_document(row: Row) -> Document:
         "reason": row["reason"],
         "serial": row["serial"],
         "fingerprint": row["fingerprint"],
-        **{name: None if row[name] is None else format_instant(row[name]) for name in instants},
+        **{name: instant_text(row[name]) for name in instants},
     }
 
 
 def _unknown(identity: str) -> Refused:
     return Refused("unknown_charging_station", {"charging_station": identity})
-
-
-def _version(row: Row) -> Version | None:
-    return next((version for version in Version if version.number == row["ocpp"]), None)
 
 
 def _password_call(version: Version | None, secret: str) -> tuple[str, Document]:

@@ -141,7 +141,7 @@ class CentralService:
             )
             await proving.note(tx, station, connection.connected_at)
             await self._load(tx, connection)
-            tx.emit(ChargingStationConnected(**_about(station)))
+            tx.emit(ChargingStationConnected(**station.about))
             tx.touch(station.topic)
 
         replaced = self.registry.put(connection)
@@ -182,7 +182,7 @@ class CentralService:
         async def unit(tx: Tx) -> None:
             values: dict[str, Any] = {"disconnected_at": now, "violations": dict(connection.violations)}
             await update_station(tx, station, **values)
-            tx.emit(ChargingStationDisconnected(**_about(station)))
+            tx.emit(ChargingStationDisconnected(**station.about))
             tx.touch(station.topic)
 
         await self._db.write(station.organisation_id, unit)
@@ -459,11 +459,3 @@ def _no_such(connection: Connection, action: str) -> tuple[ErrorCode, str]:
     other = Version.V201 if connection.version is Version.V16 else Version.V16
     known = " in another version" if action in FROM_STATION[other] else ""
     return ErrorCode.NOT_IMPLEMENTED, f"unknown action{known}"
-
-
-def _about(station: Station) -> dict[str, str]:
-    return {
-        "organisation_id": station.organisation_id,
-        "charging_station": station.identity,
-        "station_id": station.station_id,
-    }

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Table, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
 
 from supervision.csms import model
 from supervision.csms.admission import NO_PROOF, Proof
@@ -45,6 +44,24 @@ class Station:
     organisation_id: str
     station_id: str
     proof: Proof = field(default=NO_PROOF, compare=False)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Station:
+        """Return the station of a row that names it, as those of commands and charging transactions do."""
+        return cls(
+            identity=row["charging_station"],
+            organisation_id=row["organisation_id"],
+            station_id=row["station_id"],
+        )
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What every event of the station says."""
+        return {
+            "organisation_id": self.organisation_id,
+            "charging_station": self.identity,
+            "station_id": self.station_id,
+        }
 
     @property
     def topic(self) -> str:
@@ -255,10 +272,9 @@ def _place(station: Station, evse_id: int) -> dict[str, Any]:
     return dict(zip(_PLACE, (station.identity, station.organisation_id, evse_id), strict=True))
 
 
-def _insert_new(db: Database, table: Table) -> Insert:
+def _insert_new(db: Database, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An insert that leaves an equal row alone."""
-    build = sqlite.insert if db.is_sqlite else postgresql.insert
-    return build(table).on_conflict_do_nothing()
+    return db.insert(table).on_conflict_do_nothing()
 
 
 def _this_evse() -> Any:
@@ -364,14 +380,16 @@ async def find_charging_transaction(
         if natural_key is not None
         else table.c.ocpp_transaction_id == ocpp_transaction_id
     )
-    return await tx.first(select(table).where(_of(table, station), key))
+    return await tx.first(select(table).where(of_station(table, station), key))
 
 
 async def open_charging_transactions(tx: Reader, station: Station) -> Sequence[Mapping[str, Any]]:
     """Return the open rows of a station, oldest first."""
     table = charging_transactions
     return await tx.all(
-        select(table).where(_of(table, station), table.c.state == State.OPEN.value).order_by(table.c.id)
+        select(table)
+        .where(of_station(table, station), table.c.state == State.OPEN.value)
+        .order_by(table.c.id)
     )
 
 
@@ -383,15 +401,14 @@ async def stoppable_charging_transactions(
     which = or_(
         table.c.state == State.OPEN.value, table.c.presumed.is_not(None), table.c.stopped_at == stopped_at
     )
-    return await tx.all(select(table).where(_of(table, station), which).order_by(table.c.id))
+    return await tx.all(select(table).where(of_station(table, station), which).order_by(table.c.id))
 
 
 async def insert_charging_transaction(
     tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:
     """Insert a row and return its id, which comes from a sequence that never gives one out twice."""
-    build = sqlite.insert if db.is_sqlite else postgresql.insert
-    statement = build(charging_transactions).values(
+    statement = db.insert(charging_transactions).values(
         organisation_id=station.organisation_id,
         charging_station=station.identity,
         **values,
@@ -404,7 +421,7 @@ async def update_charging_transaction(
 ) -> None:
     """Change a row of this station."""
     table = charging_transactions
-    await tx.execute(update(table).where(_of(table, station), table.c.id == row_id).values(**values))
+    await tx.execute(update(table).where(of_station(table, station), table.c.id == row_id).values(**values))
 
 
 async def insert_decision(
@@ -418,7 +435,7 @@ async def insert_decision(
     note: str | None = None,
 ) -> None:
     """Record a decision and which of the station's frames were known when it was taken."""
-    last = select(func.coalesce(func.max(frames.c.id), 0)).where(_of(frames, station))
+    last = select(func.coalesce(func.max(frames.c.id), 0)).where(of_station(frames, station))
     await tx.execute(
         insert(charging_transaction_decisions).values(
             organisation_id=station.organisation_id,
@@ -443,7 +460,7 @@ async def seen_readings(reader: Reader, station: Station, row_id: int, folded: C
             func.lag(table.c.register_wh).over(order_by=(table.c.at, table.c.id)).label("before_wh"),
         )
         .where(
-            _of(table, station),
+            of_station(table, station),
             table.c.charging_transaction_id == row_id,
             table.c.at >= folded.started_at,
             table.c.at <= (folded.stopped_at or folded.started_at),
@@ -472,19 +489,21 @@ async def insert_transaction_event(tx: Tx, db: Database, station: Station, value
     return await tx.execute(statement) > 0
 
 
-def _of(table: Table, station: Station) -> Any:
+def of_station(table: Table, station: Station) -> Any:
+    """Return the condition that a row is this station's."""
     return and_(
         table.c.organisation_id == station.organisation_id, table.c.charging_station == station.identity
     )
 
 
-async def update_station(tx: Tx, station: Station, **values: Any) -> None:
-    """Change the station's own row."""
+async def update_station(tx: Tx, station: Station, *conditions: Any, **values: Any) -> None:
+    """Change the station's own row, if it also fulfils the conditions."""
     await tx.execute(
         update(charging_stations)
         .where(
             charging_stations.c.identity == station.identity,
             charging_stations.c.organisation_id == station.organisation_id,
+            *conditions,
         )
         .values(**values)
     )
@@ -492,4 +511,4 @@ async def update_station(tx: Tx, station: Station, **values: Any) -> None:
 
 async def evse_rows(tx: Reader, station: Station) -> Sequence[Mapping[str, Any]]:
     """Return the registered EVSEs of a station."""
-    return await tx.all(select(evses).where(_of(evses, station)).order_by(evses.c.evse_id))
+    return await tx.all(select(evses).where(of_station(evses, station)).order_by(evses.c.evse_id))

@@ -25,6 +25,11 @@ def parse_instant(text: str) -> datetime:
     return to_utc(datetime.fromisoformat(text))
 
 
+def instant_text(instant: datetime | None) -> str | None:
+    """Write an instant that may be missing."""
+    return None if instant is None else format_instant(instant)
+
+
 def format_instant(instant: datetime) -> str:
     """Write RFC 3339 in UTC, milliseconds only when there are some."""
     moment = to_utc(instant)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row, event, insert
+from sqlalchemy import Executable, Row, Table, event, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.elements import ClauseElement
@@ -222,6 +223,10 @@ class Database:
             finally:
                 if not connection.invalidated:  # a cancelled reader's connection is closed already
                     await _quietly(driver, "ROLLBACK")
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an INSERT in the words of the database, which may say what happens ON CONFLICT."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def prepare(self, statement: Executable, *names: str) -> Prepared:
         """Compile `statement` once for the hot path; for an insert, `names` are the columns given."""

@@ -144,8 +144,7 @@ class CampaignService:
             )
         if row is None:
             return Refused("unknown_charging_station", {"charging_station": identity})
-        known = {version.number: version for version in Version}
-        return known.get(row["ocpp"]) or Refused("never_connected", {"charging_station": identity})
+        return Version.numbered(row["ocpp"]) or Refused("never_connected", {"charging_station": identity})
 
     async def _firmware(self, organisation_id: str, file_id: str) -> tuple[str, Signature | None] | None:
         table = device_files

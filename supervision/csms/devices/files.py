@@ -22,7 +22,7 @@ from supervision import chance
 from supervision.clock import Clock
 from supervision.csms.devices.model import FileKind
 from supervision.kernel.errors import Refused
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import format_instant, instant_text
 from supervision.store.db import Database, Tx, across_tenants
 from supervision.store.schema import device_files, file_links
 
@@ -261,5 +261,5 @@ def _document(row: Mapping[str, Any]) -> dict[str, Any]:
         "size_bytes": row["size_bytes"],
         "sha256": row["sha256"],
         "made_at": format_instant(row["made_at"]),
-        "complete_at": None if row["complete_at"] is None else format_instant(row["complete_at"]),
+        "complete_at": instant_text(row["complete_at"]),
     }

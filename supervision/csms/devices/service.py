@@ -15,7 +15,7 @@ from supervision.csms.devices.model import ErrandKind, ReservationState, errand_
 from supervision.csms.outbound import CommandState
 from supervision.csms.store import Station
 from supervision.kernel.events import CommandFinished
-from supervision.kernel.timespan import format_instant
+from supervision.kernel.timespan import format_instant, instant_text
 from supervision.store.db import Database, Tx, across_tenants
 from supervision.store.outbox import Consumer, Delivery
 from supervision.store.schema import (
@@ -52,11 +52,7 @@ class DeviceService:
 
     async def _finished(self, event: CommandFinished) -> None:
         """Note what a command has set in motion; a repeated delivery changes nothing."""
-        station = Station(
-            identity=event.charging_station,
-            organisation_id=event.organisation_id,
-            station_id=event.station_id,
-        )
+        station = Station.of(vars(event))
 
         async def unit(tx: Tx) -> None:
             row = await tx.first(
@@ -223,7 +219,7 @@ def _errand_document(row: Row) -> Document:
         "word": row["word"],
         "begun_at": format_instant(row["begun_at"]),
         "told_at": format_instant(row["told_at"]),
-        "finished_at": None if row["finished_at"] is None else format_instant(row["finished_at"]),
+        "finished_at": instant_text(row["finished_at"]),
     }
 
 
@@ -234,7 +230,7 @@ def _reservation_document(row: Row, now: datetime) -> Document:
         "id": row["evse_reservation_id"],
         "evse_id": row["evse_id"],
         "token_hint": row["token_hint"],
-        "expires_at": None if expires_at is None else format_instant(expires_at),
+        "expires_at": instant_text(expires_at),
         "state": ReservationState.EXPIRED.value if over else row["state"],
         "state_at": format_instant(expires_at if over else row["state_at"]),
     }

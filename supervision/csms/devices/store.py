@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Table, and_, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from supervision.csms.devices.model import (
     OVER,
@@ -19,7 +18,8 @@ from supervision.csms.devices.model import (
     pages_in_order,
     state_of,
 )
-from supervision.csms.store import Station
+from supervision.csms.masking import token_hint
+from supervision.csms.store import Station, of_station
 from supervision.store.db import Database, Reader, Tx
 from supervision.store.schema import (
     charging_limits,
@@ -31,30 +31,19 @@ from supervision.store.schema import (
 
 MAX_PAGES = 5000  # of one report, as a bound on what a station can make us keep
 _OVER = tuple(state.value for state in OVER)
-_HINT_CHARS = 4
 
 Row = Mapping[str, Any]
-
-
-def _of(table: Table, station: Station) -> Any:
-    return and_(
-        table.c.organisation_id == station.organisation_id, table.c.charging_station == station.identity
-    )
 
 
 def _owner(station: Station) -> dict[str, str]:
     return {"organisation_id": station.organisation_id, "charging_station": station.identity}
 
 
-def _insert(db: Database, table: Table) -> Any:
-    return sqlite.insert(table) if db.is_sqlite else postgresql.insert(table)
-
-
 async def _upsert(tx: Tx, db: Database, table: Table, row: Mapping[str, Any], key: Sequence[str]) -> None:
     """Insert a row, or replace the one with the same key if it is of the same organisation."""
     mine = table.c.organisation_id == row["organisation_id"]
     await tx.execute(
-        _insert(db, table)
+        db.insert(table)
         .values(**row)
         .on_conflict_do_update(index_elements=list(key), set_=dict(row), where=mine)
     )
@@ -68,7 +57,7 @@ async def keep_notice(
 ) -> int | None:
     """Store a notice; None when the station repeats one that is here already."""
     statement = (
-        _insert(db, device_notices)
+        db.insert(device_notices)
         .values(
             **_owner(station),
             evse_id=notice.evse_id,
@@ -112,7 +101,7 @@ async def ordered(
     tx: Tx, station: Station, order: ErrandOrder, command_id: str, *, sent_at: datetime, now: datetime
 ) -> None:
     """Note that a command has sent the station on an errand; its own words may have come before."""
-    mine = select(errands.c.id).where(_of(errands, station), errands.c.command_id == command_id)
+    mine = select(errands.c.id).where(of_station(errands, station), errands.c.command_id == command_id)
     if await tx.scalar(mine) is not None:
         return
     if order.cancels_others:
@@ -124,7 +113,9 @@ async def ordered(
         )
         return
     await tx.execute(
-        update(errands).where(_of(errands, station), errands.c.id == known).values(command_id=command_id)
+        update(errands)
+        .where(of_station(errands, station), errands.c.id == known)
+        .values(command_id=command_id)
     )
 
 
@@ -133,7 +124,7 @@ async def _told_already(tx: Tx, station: Station, order: ErrandOrder, sent_at: d
     statement = (
         select(errands.c.id)
         .where(
-            _of(errands, station),
+            of_station(errands, station),
             errands.c.kind == order.kind.value,
             errands.c.command_id.is_(None),
             errands.c.begun_at >= sent_at,
@@ -149,7 +140,7 @@ async def _told_already(tx: Tx, station: Station, order: ErrandOrder, sent_at: d
 
 async def _errand(tx: Reader, station: Station, kind: ErrandKind, request_id: int | None) -> Row | None:
     """The errand a word is about: that of its number, or the newest one where there is none."""
-    statement = select(errands).where(_of(errands, station), errands.c.kind == kind.value)
+    statement = select(errands).where(of_station(errands, station), errands.c.kind == kind.value)
     if request_id is not None:
         return await tx.first(statement.where(errands.c.request_id == request_id))
     return await tx.first(
@@ -190,7 +181,9 @@ async def _begin(
 
 
 async def _forget(tx: Tx, station: Station, kind: ErrandKind, request_id: int) -> None:
-    same = and_(_of(errands, station), errands.c.kind == kind.value, errands.c.request_id == request_id)
+    same = and_(
+        of_station(errands, station), errands.c.kind == kind.value, errands.c.request_id == request_id
+    )
     await tx.execute(
         delete(errand_pages).where(
             errand_pages.c.organisation_id == station.organisation_id,
@@ -205,13 +198,15 @@ async def _move(
 ) -> None:
     await tx.execute(
         update(errands)
-        .where(_of(errands, station), errands.c.id == errand_id)
+        .where(of_station(errands, station), errands.c.id == errand_id)
         .values(word=word, state=state.value, told_at=now, finished_at=now if state in OVER else None)
     )
 
 
 async def _cancel_others(tx: Tx, station: Station, order: ErrandOrder, now: datetime) -> None:
-    others = and_(_of(errands, station), errands.c.kind == order.kind.value, errands.c.state.not_in(_OVER))
+    others = and_(
+        of_station(errands, station), errands.c.kind == order.kind.value, errands.c.state.not_in(_OVER)
+    )
     if order.request_id is not None:
         others = and_(others, errands.c.request_id != order.request_id)
     await tx.execute(
@@ -321,7 +316,7 @@ async def drop_limit(tx: Tx, station: Station, *, evse_id: int, source: str) -> 
     """Forget a limit that its source has lifted."""
     table = charging_limits
     await tx.execute(
-        delete(table).where(_of(table, station), table.c.evse_id == evse_id, table.c.source == source)
+        delete(table).where(of_station(table, station), table.c.evse_id == evse_id, table.c.source == source)
     )
 
 
@@ -344,7 +339,7 @@ async def hold_evse(
         **_owner(station),
         "evse_reservation_id": reservation_id,
         "evse_id": evse_id,
-        "token_hint": token[-_HINT_CHARS:],
+        "token_hint": token_hint(token),
         "expires_at": expires_at,
         "state": ReservationState.HELD.value,
         "state_at": now,
@@ -360,7 +355,7 @@ async def end_reservation(
     await tx.execute(
         update(table)
         .where(
-            _of(table, station),
+            of_station(table, station),
             table.c.evse_reservation_id == reservation_id,
             table.c.state == ReservationState.HELD.value,
         )

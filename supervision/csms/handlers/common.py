@@ -23,6 +23,7 @@ from supervision.csms.frame import Version
 from supervision.csms.handlers.incoming import Incoming, Services
 from supervision.csms.holding import Registration
 from supervision.csms.machine import ChargingTransaction, State
+from supervision.csms.masking import token_hint
 from supervision.csms.model import (
     ConnectorStatus,
     IdTokenDecision,
@@ -68,7 +69,6 @@ _IDLE = frozenset(
     }
 )
 _LONGEST_OFFSET = timedelta(days=1)  # a larger difference is an old message, not a wrong clock
-_HINT_CHARS = 4
 
 
 async def boot(services: Services, incoming: Incoming, tx: Tx, told: model.Boot) -> Registration:
@@ -87,7 +87,7 @@ async def boot(services: Services, incoming: Incoming, tx: Tx, told: model.Boot)
             held_at=None,
             ocpp=connection.version.number,
         )
-        tx.emit(ChargingStationBooted(**_about(incoming)))
+        tx.emit(ChargingStationBooted(**incoming.station.about))
     else:
         connection.held = answered
         held_since = (held_at or incoming.now) if answered is Registration.PENDING else None
@@ -151,7 +151,7 @@ def status(services: Services, incoming: Incoming, report: StatusReport) -> None
     incoming.job.topics.add(incoming.station.topic)
     if known != report.status and report.evse_id > 0:
         incoming.job.events.append(
-            EvseStatusChanged(**_about(incoming), evse_id=report.evse_id, status=report.status.value)
+            EvseStatusChanged(**incoming.station.about, evse_id=report.evse_id, status=report.status.value)
         )
 
 
@@ -324,7 +324,7 @@ async def _log_attempt(
             evse_id=evse_id,
             at=incoming.now,
             purpose=purpose.value,
-            token_hint=token[-_HINT_CHARS:],
+            token_hint=token_hint(token),
             status=decision.status.value,
             person_id=decision.person_id,
             booking_id=decision.booking_id,
@@ -436,7 +436,11 @@ def _tell(
     row_id: int,
     known_as: str,
 ) -> None:
-    about = {**_about(incoming), "evse_id": after.evse_id, "charging_transaction_id": row_id}
+    about: dict[str, Any] = {
+        **incoming.station.about,
+        "evse_id": after.evse_id,
+        "charging_transaction_id": row_id,
+    }
     if before is None:
         tx.emit(ChargingTransactionStarted(**about))
     if after.state is State.ENDED and (before is None or before != after):
@@ -457,12 +461,3 @@ def _power_off_at_end(
     if ended_now and after.stopped_at is not None and after.evse_id:
         at = to_millis(after.stopped_at)
         services.hot.power(incoming.job, incoming.station, after.evse_id, 0, (0, 0, 0), at)
-
-
-def _about(incoming: Incoming) -> dict[str, Any]:
-    station = incoming.station
-    return {
-        "organisation_id": station.organisation_id,
-        "charging_station": station.identity,
-        "station_id": station.station_id,
-    }

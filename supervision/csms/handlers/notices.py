@@ -21,9 +21,7 @@ async def keep(services: Services, incoming: Incoming, tx: Tx, told: Iterable[No
         if notice_id is not None and (notice.alarming or notice.cleared):
             tx.emit(
                 DeviceNoticeReceived(
-                    organisation_id=station.organisation_id,
-                    charging_station=station.identity,
-                    station_id=station.station_id,
+                    **station.about,
                     notice_id=notice_id,
                     kind=notice.kind.value,
                     about=notice.name,

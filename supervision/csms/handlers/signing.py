@@ -22,12 +22,7 @@ async def take(services: Services, incoming: Incoming, tx: Tx, kind: str | None 
     row_id = await keep_request(tx, station, csr=csr, kind=kind, refusal=refusal, now=incoming.now)
     if row_id is None:
         return False
-    about: dict[str, Any] = {
-        "organisation_id": station.organisation_id,
-        "charging_station": station.identity,
-        "station_id": station.station_id,
-        "certificate_id": row_id,
-    }
+    about: dict[str, Any] = {**station.about, "certificate_id": row_id}
     tx.emit(
         CertificateRequested(**about) if refusal is None else CertificateRefused(**about, reason=refusal.code)
     )

@@ -27,6 +27,7 @@ from supervision.csms.registry import Connection, Registry
 from supervision.csms.service import CentralService
 from supervision.csms.store import Station
 from supervision.ocpp_cs import CentralSystem, Refusal
+from supervision.store.db import Database
 from tests.conftest import NOW
 
 INTERLEAVINGS = int(os.environ.get("SOCKET_INTERLEAVINGS", "1000"))
@@ -106,6 +107,8 @@ class SlowDatabase:
 
     def __init__(self, pause: Callable[[], Any]) -> None:
         self._pause = pause
+
+    insert = Database.insert
 
     def prepare(self, _statement: object, *names: str) -> Any:
         return SimpleNamespace(names=names, arrange=lambda *_names: tuple)

@@ -15,7 +15,7 @@ from typing import Any
 
 from supervision.access.providers.key_box import BoxCode, BoxEvent
 from supervision.kernel.errors import Refused
-from supervision.kernel.timespan import format_instant, parse_instant
+from supervision.kernel.timespan import format_instant, instant_text, parse_instant
 
 WRONG_BEFORE_LOCK = 5
 FIRST_LOCK = timedelta(minutes=5)
@@ -180,7 +180,7 @@ def to_json(state: BoxState) -> dict[str, Any]:
         "opened_by": state.opened_by,
         "wrong": state.wrong,
         "locks": [format_instant(at) for at in state.locks],
-        "locked_until": None if state.locked_until is None else format_instant(state.locked_until),
+        "locked_until": instant_text(state.locked_until),
         "offline": state.offline,
         "fault": state.fault,
         "drift_s": state.drift_s,
