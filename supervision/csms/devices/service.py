@@ -11,7 +11,7 @@ from sqlalchemy import Select, Table, delete, select
 from supervision.clock import Clock
 from supervision.csms import wire
 from supervision.csms.devices import store
-from supervision.csms.devices.model import ErrandKind, ReservationState, errand_order
+from supervision.csms.devices.model import KIND_OF_ACTION, ErrandKind, ReservationState, errand_order
 from supervision.csms.outbound import CommandState
 from supervision.csms.store import Station
 from supervision.kernel.events import CommandFinished
@@ -32,6 +32,8 @@ Row = Mapping[str, Any]
 
 _RETENTION = across_tenants("what is older than its time goes, whoever it belongs to")
 _AT_ONCE = 100
+RESERVE, CANCEL = "ReserveNow", "CancelReservation"
+_CONSEQUENTIAL = frozenset({*KIND_OF_ACTION, RESERVE, CANCEL})
 
 
 class DeviceService:
@@ -51,7 +53,12 @@ class DeviceService:
             await self._finished(event)
 
     async def _finished(self, event: CommandFinished) -> None:
-        """Note what a command has set in motion; a repeated delivery changes nothing."""
+        """Note what a command has set in motion; a repeated delivery changes nothing.
+
+        Most commands, as charging profiles, set nothing in motion: they take no write lock.
+        """
+        if event.action not in _CONSEQUENTIAL:
+            return
         station = Station.of(vars(event))
 
         async def unit(tx: Tx) -> None:
@@ -74,15 +81,14 @@ class DeviceService:
         if order is not None:
             await store.ordered(tx, station, order, row["id"], sent_at=row["sent_at"], now=now)
             return
-        number = wire.whole(payload, "reservationId" if row["action"] == "CancelReservation" else "id")
-        if row["action"] == "ReserveNow":
-            number = number if number is not None else wire.whole(payload, "reservationId")
-        accepted = answered and (row["response"] or {}).get("status") == "Accepted"
-        if number is None or not accepted:
+        if not answered or (row["response"] or {}).get("status") != "Accepted":
             return
-        if row["action"] == "ReserveNow":
-            await self._hold(tx, station, number, payload)
-        elif row["action"] == "CancelReservation":
+        number = wire.whole(payload, "reservationId")
+        if row["action"] == RESERVE:
+            number = wire.whole(payload, "id") if number is None else number  # 2.0.1 names it otherwise
+            if number is not None:
+                await self._hold(tx, station, number, payload)
+        elif number is not None:
             await store.end_reservation(tx, station, number, ReservationState.CANCELLED, now)
 
     async def _hold(self, tx: Tx, station: Station, number: int, payload: Row) -> None:

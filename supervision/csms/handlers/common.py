@@ -20,7 +20,7 @@ from supervision.csms.authorising import (
 )
 from supervision.csms.configuration import ask
 from supervision.csms.frame import Version
-from supervision.csms.handlers.incoming import Incoming, Services
+from supervision.csms.handlers.incoming import Incoming, Payload, Services
 from supervision.csms.holding import Registration
 from supervision.csms.machine import ChargingTransaction, State
 from supervision.csms.masking import token_hint
@@ -48,7 +48,7 @@ from supervision.kernel.events import (
     ChargingTransactionStarted,
     EvseStatusChanged,
 )
-from supervision.kernel.timespan import to_millis
+from supervision.kernel.timespan import format_instant, to_millis
 from supervision.store.db import Tx
 from supervision.store.schema import (
     authorisation_attempts,
@@ -125,8 +125,8 @@ async def _registration(incoming: Incoming, tx: Tx) -> tuple[datetime | None, Re
     return row["held_at"], answered
 
 
-def heartbeat(services: Services, incoming: Incoming) -> None:
-    """Note that the station lives."""
+def heartbeat(services: Services, incoming: Incoming) -> Payload:
+    """Note that the station lives; tell it the hour."""
     connection = incoming.connection
     services.hot.seen(
         incoming.job,
@@ -135,6 +135,7 @@ def heartbeat(services: Services, incoming: Incoming) -> None:
         connection.clock_offset_ms,
         connection.violations,
     )
+    return {"currentTime": format_instant(incoming.now)}
 
 
 def status(services: Services, incoming: Incoming, report: StatusReport) -> None:

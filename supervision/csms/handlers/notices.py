@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from supervision.csms import wire
@@ -13,10 +14,20 @@ from supervision.kernel.events import DeviceNoticeReceived
 from supervision.store.db import Tx
 
 
-async def keep(services: Services, incoming: Incoming, tx: Tx, told: Iterable[Notice]) -> None:
+def told(read: Callable[[Payload, datetime], Iterable[Notice]]) -> Handler:
+    """A message that `read` reads as notices; the answer is empty."""
+
+    async def unit(services: Services, incoming: Incoming, tx: Tx) -> Payload:
+        await _keep(services, incoming, tx, read(incoming.payload, incoming.now))
+        return {}
+
+    return Handler(unit=unit)
+
+
+async def _keep(services: Services, incoming: Incoming, tx: Tx, notices: Iterable[Notice]) -> None:
     """Store notices; those that alarm somebody, or end an alarm, are told to the others."""
     station = incoming.station
-    for notice in told:
+    for notice in notices:
         notice_id = await store.keep_notice(tx, services.db, station, notice, incoming.now)
         if notice_id is not None and (notice.alarming or notice.cleared):
             tx.emit(

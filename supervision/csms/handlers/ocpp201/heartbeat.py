@@ -3,13 +3,6 @@
 from __future__ import annotations
 
 from supervision.csms.handlers import common
-from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
-from supervision.kernel.timespan import format_instant
+from supervision.csms.handlers.incoming import Handler
 
-
-def _heartbeat(services: Services, incoming: Incoming) -> Payload:
-    common.heartbeat(services, incoming)
-    return {"currentTime": format_instant(incoming.now)}
-
-
-HANDLER = Handler(hot=_heartbeat)
+HANDLER = Handler(hot=common.heartbeat)
