@@ -101,6 +101,14 @@ class Visit:
             raise PageError(403)
         return found
 
+    @cached_property
+    def administered(self) -> list[str]:
+        """Organisations the viewer administers; 403 for whoever administers none."""
+        found = rules.administered(self.signed_in)
+        if not found:
+            raise PageError(403)
+        return found
+
     @property
     def address(self) -> str:
         """The network address of the client, as a trusted proxy tells it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from supervision.accounts import rules
 from supervision.csms.directory import NewEvse
 from supervision.csms.kinds import KINDS, MIN_A
 from supervision.fleet import store as fleet
@@ -49,24 +48,17 @@ def _evse(number: int, kind: str) -> NewEvse:
 
 async def _organisation_of(visit: Visit, station_id: str) -> str:
     """The organisation of the viewer's that has the place; a place of others is none."""
-    for organisation_id in _administered(visit):
+    for organisation_id in visit.administered:
         async with visit.services.db.read(organisation_id) as reader:
             if await fleet.station(reader, organisation_id, station_id) is not None:
                 return organisation_id
     raise PageError(404)
 
 
-def _administered(visit: Visit) -> list[str]:
-    found = rules.administered(visit.signed_in)
-    if not found:
-        raise PageError(403)
-    return found
-
-
 async def _page(visit: Visit, adopted: NewPassword | None) -> Response:
     sought = visit.query.get("identity", "").strip()[:48]
     view = await strangers_view(
-        visit.services, _administered(visit), sought=sought, adopted=adopted, now=visit.now
+        visit.services, visit.administered, sought=sought, adopted=adopted, now=visit.now
     )
     return visit.render("unknown_stations.html", view)
 

@@ -11,8 +11,9 @@ from supervision.accounts.rules import may_command
 from supervision.kernel.errors import FieldError, Refused
 from supervision.web import rendering
 from supervision.web.live import Part, stream
-from supervision.web.views.batches import batch_view, batches_view, targets_from, wanted_from, zone_of
+from supervision.web.views.batches import batch_view, batches_view, targets_from, wanted_from
 from supervision.web.views.command_model import BatchView
+from supervision.web.views.places import zone_of
 from supervision.web.visit import PageError, Visit
 
 

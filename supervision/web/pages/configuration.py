@@ -10,8 +10,8 @@ from supervision.accounts import rules
 from supervision.csms.desired import Wish
 from supervision.csms.holding import BootPolicy
 from supervision.kernel.errors import Refused
+from supervision.web.pages.devices import found_device
 from supervision.web.views.configuration import configuration_view, wishes_view
-from supervision.web.views.devices import Device, find_device
 from supervision.web.visit import PageError, Visit
 
 LONGEST = {"name": 210, "value": 1000, "reason": 300, "vendor": 50, "model": 50, "firmware": 50}
@@ -19,13 +19,13 @@ LONGEST = {"name": 210, "value": 1000, "reason": 300, "vendor": 50, "model": 50,
 
 async def settings(visit: Visit) -> Response:
     """Show the settings of one station."""
-    view = await configuration_view(visit.services, await _device(visit), visit.now)
+    view = await configuration_view(visit.services, await found_device(visit), visit.now)
     return visit.render("configuration.html", view)
 
 
 async def apply(visit: Visit) -> Response:
     """Have the settings of one station read and brought to what is wished."""
-    device = await _device(visit)
+    device = await found_device(visit)
     if not rules.may_command(visit.signed_in, device.organisation_id):
         raise PageError(403)
     identity = device.document["identity"]
@@ -35,7 +35,7 @@ async def apply(visit: Visit) -> Response:
 
 async def boot_policy(visit: Visit) -> Response:
     """Choose how the next boots of a station are answered."""
-    device = await _device(visit)
+    device = await found_device(visit)
     if not rules.may_administer(visit.signed_in, device.organisation_id):
         raise PageError(403)
     chosen = (await visit.form()).get("policy", "")
@@ -70,7 +70,7 @@ async def wish(visit: Visit) -> Response:
 
 async def standard(visit: Visit) -> Response:
     """Take over the standard set."""
-    for organisation_id in _administered(visit):
+    for organisation_id in visit.administered:
         await visit.services.configuration.take_standard(organisation_id, by_person_id=visit.person.id)
     return visit.see("/desired-settings", done="standard_taken")
 
@@ -78,7 +78,7 @@ async def standard(visit: Visit) -> Response:
 async def forget(visit: Visit) -> Response:
     """Drop a wish."""
     wish_id = visit.path["id"]
-    for organisation_id in _administered(visit):
+    for organisation_id in visit.administered:
         known = {str(item["id"]) for item in await visit.services.configuration.wishes(organisation_id)}
         if wish_id in known:
             await visit.services.configuration.forget(organisation_id, int(wish_id))
@@ -106,7 +106,7 @@ def _wish(form: Mapping[str, str]) -> Wish:
 
 async def _organisation_of(visit: Visit, charging_station: str | None, chosen: str) -> str:
     """The organisation of the named station; without one, that of the form, or the only one."""
-    administered = _administered(visit)
+    administered = visit.administered
     if charging_station is None:
         organisation_id = chosen if len(administered) > 1 else administered[0]
         if organisation_id not in administered:
@@ -116,20 +116,6 @@ async def _organisation_of(visit: Visit, charging_station: str | None, chosen: s
         if await visit.services.directory.station(organisation_id, charging_station) is not None:
             return organisation_id
     raise PageError(404)
-
-
-def _administered(visit: Visit) -> list[str]:
-    found = rules.administered(visit.signed_in)
-    if not found:
-        raise PageError(403)
-    return found
-
-
-async def _device(visit: Visit) -> Device:
-    found = await find_device(visit.services, visit.supervised, visit.path["identity"])
-    if found is None:
-        raise PageError(404)
-    return found
 
 
 ROUTES = (

@@ -6,19 +6,20 @@ from starlette.responses import Response
 
 from supervision.accounts.rules import may_command
 from supervision.kernel.errors import Refused
-from supervision.web.views.devices import Device, find_device
+from supervision.web.pages.devices import found_device
+from supervision.web.views.devices import Device
 from supervision.web.views.probe import probe_view
 from supervision.web.visit import PageError, Visit
 
 
 async def probe(visit: Visit) -> Response:
     """Show what a probe has found."""
-    return await _page(visit, await _device(visit))
+    return await _page(visit, await found_device(visit))
 
 
 async def start(visit: Visit) -> Response:
     """Begin a probe."""
-    device = await _device(visit)
+    device = await found_device(visit)
     if not may_command(visit.signed_in, device.organisation_id):
         raise PageError(403)
     identity = device.document["identity"]
@@ -30,13 +31,6 @@ async def start(visit: Visit) -> Response:
 
 async def _page(visit: Visit, device: Device, status: int = 200) -> Response:
     return visit.render("probe.html", await probe_view(visit.services, device, visit.now), status=status)
-
-
-async def _device(visit: Visit) -> Device:
-    found = await find_device(visit.services, visit.supervised, visit.path["identity"])
-    if found is None:
-        raise PageError(404)
-    return found
 
 
 ROUTES = (

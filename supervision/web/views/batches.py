@@ -23,13 +23,13 @@ from supervision.web.views.command_model import (
 )
 from supervision.web.views.commands import Target, order_from
 from supervision.web.views.frames import facts
+from supervision.web.views.places import zone_of
 
 Document = Mapping[str, Any]
 
 SHOWN_BATCHES = 30
 MOST_STATIONS = 2000
 FOR_MANY = ("reset", "trigger", "configuration", "limit", "clear_limit")  # what needs no point and no badge
-DEFAULT_ZONE = ZoneInfo("Europe/Paris")
 
 
 def command_outcome(document: Document, zone: ZoneInfo) -> CommandOutcome:
@@ -154,10 +154,3 @@ def batch_line(document: Document, zone: ZoneInfo) -> BatchLine:
         total=document["total"],
         states=tuple(document["states"].items()),
     )
-
-
-async def zone_of(services: Services, organisation_id: str) -> ZoneInfo:
-    """The clock of an organisation's people: that of its first community."""
-    async with services.db.read(organisation_id) as reader:
-        communities = await accounts.communities_of(reader, organisation_id)
-    return communities[0].zone if communities else DEFAULT_ZONE

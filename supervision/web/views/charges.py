@@ -24,6 +24,7 @@ from supervision.web.views.charges_model import (
     ReviewView,
 )
 from supervision.web.views.devices import Device, find_device
+from supervision.web.views.places import zone_of
 
 PAGE = 20
 ATTEMPTS_PAGE = 100
@@ -164,7 +165,7 @@ async def attempts_view(
     more = False
     names = await _names(services, organisations)
     for organisation_id in organisations:
-        zone = await _zone(services, organisation_id)
+        zone = await zone_of(services, organisation_id)
         page = await services.directory.attempts(
             organisation_id,
             identity=charging_station or None,
@@ -226,10 +227,3 @@ async def _names(services: Services, organisations: Sequence[str]) -> dict[str, 
             people = await accounts.people_of(reader, organisation_id)
         names |= {person.id: person.name for person in people}
     return names
-
-
-async def _zone(services: Services, organisation_id: str) -> Any:
-    """The clock of an organisation: that of its first community."""
-    async with services.db.read(organisation_id) as reader:
-        communities = await accounts.communities_of(reader, organisation_id)
-    return communities[0].zone if communities else UTC

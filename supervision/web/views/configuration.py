@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from supervision.accounts import store as accounts
 from supervision.kernel.timespan import parse_instant
 from supervision.services import Services
 from supervision.web.views.devices import Device
+from supervision.web.views.places import names_of
 from supervision.web.views.station_model import (
     ConfigurationReport,
     ConfigurationView,
@@ -48,19 +48,9 @@ async def wishes_view(
         wishes=tuple(wishes),
         drifting=tuple(drifting),
         may_edit=bool(administered),
-        organisations=await _names(services, administered),
+        organisations=tuple((await names_of(services, administered)).items()),
         now=now,
     )
-
-
-async def _names(services: Services, organisations: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    found = []
-    for organisation_id in organisations:
-        async with services.db.read(organisation_id) as reader:
-            organisation = await accounts.organisation(reader, organisation_id)
-        if organisation is not None:
-            found.append((organisation.id, organisation.name))
-    return tuple(found)
 
 
 def report_from(document: Mapping[str, Any], zone: ZoneInfo | None) -> ConfigurationReport:
