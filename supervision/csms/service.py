@@ -36,7 +36,7 @@ from supervision.csms.frame import (
     write_error,
     write_result,
 )
-from supervision.csms.handlers import Handler, Incoming, Services
+from supervision.csms.handlers import Handler, Incoming, Payload, Services
 from supervision.csms.holding import Registration
 from supervision.csms.link import Link
 from supervision.csms.model import ConnectorStatus
@@ -293,6 +293,8 @@ class CentralService:
     async def _run(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str:
         """Hot if possible; frames, effects and events in one transaction either way."""
         reply = self._hot_reply(incoming, handler, call, text)
+        if handler.asking is not None:
+            reply = self._kept(incoming, call, text, await handler.asking(self._services, incoming))
         if reply is not None:
             await self._db.append(incoming.job)
             return reply
@@ -302,16 +304,17 @@ class CentralService:
 
     def _hot_reply(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str | None:
         answer = handler.hot(self._services, incoming) if handler.hot is not None else None
-        if answer is None:
-            return None
+        return None if answer is None else self._kept(incoming, call, text, answer)
+
+    def _kept(self, incoming: Incoming, call: Call, text: str, answer: Payload) -> str:
+        """Write the answer, and both frames into the job."""
         reply = write_result(call.message_id, answer)
         self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
         return reply
 
     async def _run_unit(self, incoming: Incoming, handle: handlers.UnitHandler, call: Call, text: str) -> str:
         async def unit(tx: Tx) -> str:
-            reply = write_result(call.message_id, await handle(self._services, incoming, tx))
-            self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
+            reply = self._kept(incoming, call, text, await handle(self._services, incoming, tx))
             await tx.append(incoming.job)
             return reply
 

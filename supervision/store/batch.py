@@ -1,11 +1,10 @@
-"""Rows of many jobs, written with few statements and, on SQLite, with one visit to the driver's thread."""
+"""Rows of many jobs, written with few statements."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -49,25 +48,15 @@ def several(sql: str, columns: int) -> str:
     return f"{head} VALUES {', '.join([values] * ROWS_PER_INSERT)}{tail}" if found else ""
 
 
-async def in_driver_thread(driver: Any, work: Callable[[sqlite3.Connection], None]) -> None:
-    """Run `work` in the thread that owns aiosqlite's connection: one visit, however many statements.
-
-    Each visit wakes a thread and then the event loop, which costs more than a row does. The driver has no
-    public call for several statements at once.
-    """
-    await driver._execute(partial(work, driver._conn))  # noqa: SLF001
-
-
-def commit_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:
-    """Write and commit rows in a transaction of their own; any error undoes it and is raised."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        write_rows(connection, batches)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself rolls back after some errors
-            connection.execute("ROLLBACK")
-        raise
+def by_statement(rows: Iterable[tuple[Prepared, Row]]) -> Batches:
+    """Group rows by their statement, in the order each statement first comes."""
+    batches: Batches = {}
+    for statement, row in rows:
+        if statement in batches:
+            batches[statement].append(row)
+        else:
+            batches[statement] = [row]
+    return batches
 
 
 def write_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:

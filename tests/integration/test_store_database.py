@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from supervision.clock import FixedClock
 from supervision.kernel.events import BookingMade
 from supervision.kernel.timespan import to_millis
-from supervision.store.db import Database, Job, StoreUnavailableError, Tx, across_tenants
+from supervision.store.db import READERS, Database, Job, StoreUnavailableError, Tx, across_tenants
 from supervision.store.guard import MissingTenantError
 from supervision.store.schema import bookings, communities, frames, organisations, outbox_events, vehicles
 from tests import factories
@@ -115,6 +115,38 @@ async def test_unit_that_cancels_itself_leaves_the_writer_alive(db: Database) ->
         await db.write(TESTS, add_then_fail("a", asyncio.CancelledError()))
     await db.write(TESTS, add("b"))
     assert await organisations_in(db) == ["b"]
+
+
+async def test_unit_that_waits_for_something_else_is_undone_alone(sqlite_db: Database) -> None:
+    async def dawdle(tx: Tx) -> None:
+        await factories.organisation(tx, id="a", name="a")
+        await asyncio.sleep(0)
+
+    results = await asyncio.gather(
+        sqlite_db.write(TESTS, dawdle), sqlite_db.write(TESTS, add("b")), return_exceptions=True
+    )
+    assert str(results[0]) == "a unit of work awaits nothing but its Tx"
+    assert results[1] == "b"
+    assert await organisations_in(sqlite_db) == ["b"]
+
+
+async def test_cancelled_reader_leaves_its_connection_fit_for_the_next(db: Database) -> None:
+    await db.write(TESTS, add("a"))
+
+    async def read() -> None:
+        async with db.read(EVERYONE) as reader:
+            while True:
+                await reader.all(select(organisations.c.id))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2 * READERS):
+            reading = group.create_task(read())
+            await db.write(TESTS, lambda tx: tx.all(select(organisations.c.id)))
+            reading.cancel()
+    await db.write(TESTS, add("b"))
+    async with asyncio.TaskGroup() as group:
+        seen = [group.create_task(organisations_in(db)) for _ in range(READERS)]
+    assert [each.result() for each in seen] == [["a", "b"]] * READERS
 
 
 async def test_cancelled_caller_neither_stops_its_unit_nor_the_next(db: Database) -> None:

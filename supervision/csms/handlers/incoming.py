@@ -1,8 +1,9 @@
-"""What every handler is given, and the two ways to answer.
+"""What every handler is given, and the three ways to answer.
 
 A *hot* handler adds rows to the job and reads nothing; it may return None to say that this message needs
-more. A *unit* handler runs inside a unit of work and may read. Either way the frames, the effects and the
-events are committed together before the answer leaves.
+more. A *unit* handler runs inside a unit of work and may read. An *asking* handler waits for others of the
+house, such as the certificate authority, before anything is written. In each case the frames, the effects and
+the events are committed together before the answer leaves.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Incoming:
 
 HotHandler = Callable[[Services, Incoming], Payload | None]
 UnitHandler = Callable[[Services, Incoming, Tx], Awaitable[Payload]]
+AskingHandler = Callable[[Services, Incoming], Awaitable[Payload]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class Handler:
 
     hot: HotHandler | None = None
     unit: UnitHandler | None = None
+    asking: AskingHandler | None = None
     fallback: Payload | None = None
 
 
