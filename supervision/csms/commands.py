@@ -37,6 +37,7 @@ from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import violations
 from supervision.csms.store import HotPath, Station, update_station
 from supervision.kernel.errors import Refused
+from supervision.kernel.timespan import to_millis
 from supervision.log import Log
 from supervision.store.db import Database, Job, Reader, StoreUnavailableError, Tx, across_tenants
 from supervision.store.schema import charging_stations, commands
@@ -62,6 +63,7 @@ class CommandService:
         self._clock = clock
         self._registry = registry
         self._max_bulk = max_bulk
+        self._waiting = db.prepare_query(command_store.waiting_query())
         self._tasks: asyncio.TaskGroup | None = None
         self._bell = asyncio.Event()
         self._running: dict[str, asyncio.Event] = {}  # commands this process cares for -> set at their end
@@ -204,19 +206,12 @@ class CommandService:
     async def connected(self, connection: Connection) -> None:
         """Take up what was queued while the station was away and has not expired."""
         station, now = connection.station, self._clock.now()
-        async with self._db.read(station.organisation_id) as reader:
-            rows = await reader.all(
-                command_store.with_station()
-                .where(
-                    commands.c.organisation_id == station.organisation_id,
-                    commands.c.charging_station == station.identity,
-                    commands.c.state == _QUEUED,
-                    commands.c.batch_id.is_(None),
-                    commands.c.expires_at > now,
-                    or_(commands.c.due_at.is_(None), commands.c.due_at <= now),
-                )
-                .order_by(commands.c.priority, commands.c.created_at)
-            )
+        rows = await self._db.ask(
+            self._waiting,
+            b_identity=station.identity,
+            b_organisation=station.organisation_id,
+            b_now=to_millis(now),
+        )
         for row in rows:
             await self._take_up(connection, row)
         self.ring()

@@ -1,4 +1,4 @@
-"""Rows of many jobs, written with few statements."""
+"""Statements compiled once for the driver, and rows of many jobs written with few of them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,29 @@ class Prepared:
 
 
 Batches = dict[Prepared, list[Row]]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedQuery:
+    """A SELECT compiled once; `asked` orders named values, `rows` reads what the driver returns."""
+
+    sql: str
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+
+    def asked(self, values: Mapping[str, Any]) -> Row:
+        """Return the values in the query's order; KeyError when one is missing."""
+        return tuple([values[name] for name in self.names])
+
+    def rows(self, found: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return every row, column name -> value."""
+        return [
+            {
+                name: value if told is None else told(value)
+                for (name, told), value in zip(self.columns, row, strict=True)
+            }
+            for row in found
+        ]
 
 
 def several(sql: str, columns: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import CursorResult, Dialect, Executable
 
-from supervision.store.batch import Batches
+from supervision.store.batch import Batches, Row
 
 T = TypeVar("T")
 
@@ -24,6 +24,10 @@ class Reading(Protocol):
 
     async def run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         """Run a statement; return what `fetch` makes of its result."""
+        ...
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run a prepared query; return the driver's rows."""
         ...
 
 
@@ -59,6 +63,10 @@ class Source(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[Reading]:
         """Lend a connection for one transaction that reads."""
+        ...
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run one prepared query outside of any transaction: it sees what was committed before."""
         ...
 
     async def close(self) -> None:

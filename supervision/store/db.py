@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Table, insert
+from sqlalchemy import CursorResult, Executable, Select, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.elements import ClauseElement
@@ -28,15 +28,25 @@ from supervision.kernel.events import Event
 from supervision.kernel.timespan import to_millis
 from supervision.log import Log
 from supervision.store import batch, guard
-from supervision.store.batch import Prepared, Row
+from supervision.store.batch import Prepared, PreparedQuery, Row
 from supervision.store.changes import Changes
 from supervision.store.connection import Fetch, Reading, Rows, Source, Writing
-from supervision.store.guard import Tenant, across_tenants
+from supervision.store.guard import AcrossTenants, Tenant, across_tenants
 from supervision.store.postgres import PostgresSource
 from supervision.store.schema import outbox_events
 from supervision.store.sqlite import SqliteSource
 
-__all__ = ["Database", "Job", "Prepared", "Reader", "StoreUnavailableError", "Tenant", "Tx", "across_tenants"]
+__all__ = [
+    "Database",
+    "Job",
+    "Prepared",
+    "PreparedQuery",
+    "Reader",
+    "StoreUnavailableError",
+    "Tenant",
+    "Tx",
+    "across_tenants",
+]
 
 log = Log("supervision.store")
 T = TypeVar("T")
@@ -84,6 +94,10 @@ class Reader:
     async def scalar(self, statement: Executable) -> Any:
         """Return the first column of the first row, or None."""
         return await self._run(statement, None, _first_value)
+
+    async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
+        """Return every row of a prepared query."""
+        return query.rows(await self._connection.ask(query.sql, query.asked(values)))
 
     async def _run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         if isinstance(statement, ClauseElement):
@@ -243,6 +257,25 @@ class Database:
         )
         sql, order = str(compiled), tuple(compiled.positiontup or ())
         return Prepared(sql, order, batch.several(sql, len(order)) if self.is_sqlite else "")
+
+    def prepare_query(self, statement: Select[Any], *, across: AcrossTenants | None = None) -> PreparedQuery:
+        """Compile a SELECT once. Instead of a tenant's id it compares with a parameter.
+
+        Values must be what the driver stores. MissingTenantError unless it names a tenant or goes `across`.
+        """
+        if across is None:
+            guard.check_prepared(statement)
+        dialect = self._source.dialect
+        compiled = statement.compile(dialect=dialect)
+        columns = [
+            (column.name, column.type.dialect_impl(dialect).result_processor(dialect, None))
+            for column in statement.selected_columns
+        ]
+        return PreparedQuery(str(compiled), tuple(compiled.positiontup or ()), tuple(columns))
+
+    async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
+        """Return every row of a prepared query: one visit to the database, for what many ask at once."""
+        return query.rows(await self._source.ask(query.sql, query.asked(values)))
 
     # --- the writer -----------------------------------------------------------------------------------
 

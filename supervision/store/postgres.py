@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from supervision.log import Log
-from supervision.store.batch import Batches
+from supervision.store.batch import Batches, Row
 from supervision.store.connection import Fetch, Reading, Rows, Writing
 
 log = Log("supervision.store")
@@ -31,6 +31,11 @@ class PostgresConnection:
     async def run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         """Run a statement; SQLAlchemy has buffered its result."""
         return fetch(await self.core.execute(statement, rows))
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run a prepared query."""
+        found: Sequence[Sequence[Any]] = await self._driver.fetch(sql, *values)
+        return found
 
     async def say(self, sql: str) -> None:
         """Send words that begin, end or undo."""
@@ -76,6 +81,11 @@ class PostgresSource:
             finally:
                 if not connection.core.invalidated:  # a cancelled reader's connection is closed already
                     await _end_reading(connection)
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run one prepared query."""
+        async with _connected(self._readers) as connection:
+            return await connection.ask(sql, values)
 
     async def close(self) -> None:
         """Close both pools."""

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, Executable, NullPool, create_engine
 from sqlalchemy.engine import URL
 
 from supervision.store import batch
-from supervision.store.batch import Batches
+from supervision.store.batch import Batches, Row
 from supervision.store.connection import Fetch, Reading, Rows, Writing
 
 T = TypeVar("T")
@@ -59,6 +59,10 @@ class SqliteConnection:
         """Run a statement."""
         return fetch(self.core.execute(statement, rows))
 
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run a prepared query."""
+        return self.asked(sql, values)
+
     async def say(self, sql: str) -> None:
         """Send words that begin, end or undo."""
         self._driver.execute(sql)
@@ -75,11 +79,23 @@ class SqliteConnection:
         """No task runs in this thread: a cancellation is always a unit's own."""
         return False
 
+    def asked(self, sql: str, values: Row) -> list[Row]:
+        """Return the rows of a prepared query."""
+        return self._driver.execute(sql, values).fetchall()
+
     def read(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         """Run a statement of a transaction that begins with the first of them."""
+        self._begin_reading()
+        return fetch(self.core.execute(statement, rows))
+
+    def read_asked(self, sql: str, values: Row) -> list[Row]:
+        """Run a prepared query of such a transaction."""
+        self._begin_reading()
+        return self.asked(sql, values)
+
+    def _begin_reading(self) -> None:
         if not self._driver.in_transaction:
             self._driver.execute("BEGIN")
-        return fetch(self.core.execute(statement, rows))
 
     def end_reading(self) -> None:
         """End the transaction, if a statement began one."""
@@ -101,6 +117,10 @@ class Room:
     async def run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         """Run a statement for a reader on the event loop."""
         return await self.visit(lambda connection: connection.read(statement, rows, fetch))
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run a prepared query for a reader on the event loop."""
+        return await self.visit(lambda connection: connection.read_asked(sql, values))
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
@@ -132,13 +152,25 @@ class SqliteSource:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Reading]:
         """Lend a connection for one transaction that reads."""
+        async with self._reader() as room:
+            try:
+                yield room
+            finally:
+                await room.visit(SqliteConnection.end_reading)
+
+    async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
+        """Run one prepared query."""
+        async with self._reader() as room:
+            return await room.visit(lambda connection: connection.asked(sql, values))
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Room]:
         async with self._turns:
             room = self._idle.pop() if self._idle else await self._open(_READER)
             try:
                 yield room
             finally:
-                self._idle.append(room)  # whoever takes it now comes after the end of this transaction
-                await room.visit(SqliteConnection.end_reading)
+                self._idle.append(room)  # cancelled or not: what is asked next waits for what was asked
 
     async def close(self) -> None:
         """Close every connection."""

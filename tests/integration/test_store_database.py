@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from supervision.clock import FixedClock
@@ -482,3 +482,53 @@ async def test_service_of_the_factories_is_whole(db: Database) -> None:
         row = await reader.first(select(vehicles).where(vehicles.c.organisation_id == "org"))
     assert row is not None
     assert (row["id"], row["charging_station"], row["evse_id"]) == ("car-1", "CP16", 1)
+
+
+# --- prepared queries ---------------------------------------------------------------------------------
+
+
+def vehicles_query() -> Any:
+    """The cars of a tenant that is not known yet."""
+    wanted = (vehicles.c.id, vehicles.c.organisation_id, communities.c.name, bookings.c.start_at)
+    joined = communities.c.organisation_id == vehicles.c.organisation_id
+    booked = (bookings.c.organisation_id == vehicles.c.organisation_id) & (
+        bookings.c.vehicle_id == vehicles.c.id
+    )
+    tenant = vehicles.c.organisation_id == bindparam("b_organisation")
+    return select(*wanted).join(communities, joined).join(bookings, booked).where(tenant)
+
+
+async def test_prepared_query_reads_values_as_models_take_them(db: Database) -> None:
+    await factories.write_service(db)
+    await db.write("org", lambda tx: factories.booking(tx, start_at=NOW))
+    query = db.prepare_query(vehicles_query())
+    found = [{"id": "car-1", "organisation_id": "org", "name": "Com", "start_at": NOW}]
+    assert await db.ask(query, b_organisation="org") == found
+    assert await db.ask(query, b_organisation="other") == []
+    async with db.read("org") as reader:
+        assert await reader.ask(query, b_organisation="org") == found
+
+
+async def test_prepared_query_of_a_unit_sees_what_the_unit_wrote(db: Database) -> None:
+    await factories.write_service(db)
+    query = db.prepare_query(vehicles_query())
+
+    async def unit(tx: Tx) -> list[dict[str, Any]]:
+        await factories.booking(tx, start_at=NOW)
+        return await tx.ask(query, b_organisation="org")
+
+    assert [row["start_at"] for row in await db.write("org", unit)] == [NOW]
+
+
+async def test_query_is_not_prepared_without_a_tenant(db: Database) -> None:
+    with pytest.raises(MissingTenantError):
+        db.prepare_query(select(vehicles.c.id).where(vehicles.c.id == bindparam("b_id")))
+    with pytest.raises(MissingTenantError):
+        db.prepare_query(select(vehicles.c.id).where(vehicles.c.organisation_id == "org"))
+    query = db.prepare_query(select(vehicles.c.id).where(vehicles.c.id == bindparam("b_id")), across=EVERYONE)
+    assert await db.ask(query, b_id="car-1") == []
+
+
+async def test_prepared_query_without_a_value_is_refused(sqlite_db: Database) -> None:
+    with pytest.raises(KeyError):
+        await sqlite_db.ask(sqlite_db.prepare_query(vehicles_query()))

@@ -16,6 +16,7 @@ from typing import Any
 from supervision.clock import Clock
 from supervision.csms.authorising import IdTokenAuthoriser
 from supervision.csms.authority import CertificateAuthority
+from supervision.csms.connecting import ConnectPath
 from supervision.csms.registry import Connection
 from supervision.csms.store import HotPath, Station
 from supervision.store.db import Database, Job, Tx
@@ -29,6 +30,7 @@ class Services:
 
     db: Database
     hot: HotPath
+    connecting: ConnectPath
     clock: Clock
     authoriser: IdTokenAuthoriser
     boot_interval_s: int
