@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
-    literal_column,
     or_,
     select,
     update,
@@ -184,7 +183,7 @@ def waiting_query() -> Any:
         .where(
             commands.c.organisation_id == bindparam("b_organisation"),
             commands.c.charging_station == bindparam("b_identity"),
-            commands.c.state == literal_column(f"'{CommandState.QUEUED.value}'"),
+            commands.c.state == CommandState.QUEUED.value,
             commands.c.batch_id.is_(None),
             commands.c.expires_at > now,
             or_(commands.c.due_at.is_(None), commands.c.due_at <= now),

@@ -109,8 +109,11 @@ def _evses_query() -> Any:
 def _open_query() -> Any:
     table = charging_transactions
     columns = (table.c.id, table.c.ocpp_transaction_id, table.c.evse_id)
-    is_open = table.c.state == literal_column(f"'{State.OPEN.value}'")
-    return select(*columns).where(_of_this_station(table), is_open).order_by(table.c.id)
+    return (
+        select(*columns)
+        .where(_of_this_station(table), table.c.state == State.OPEN.value)
+        .order_by(table.c.id)
+    )
 
 
 def _policy_query() -> Any:

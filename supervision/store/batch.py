@@ -48,10 +48,12 @@ class PreparedQuery:
     sql: str
     names: tuple[str, ...]
     columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+    constants: Mapping[str, Any]  # what the query itself compares with
 
     def asked(self, values: Mapping[str, Any]) -> Row:
         """Return the values in the query's order; KeyError when one is missing."""
-        return tuple([values[name] for name in self.names])
+        given = {**self.constants, **values}
+        return tuple([given[name] for name in self.names])
 
     def rows(self, found: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
         """Return every row, column name -> value."""

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Select, Table, insert
+from sqlalchemy import CursorResult, Executable, Float, Select, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from supervision.clock import Clock
 from supervision.kernel.events import Event
@@ -56,6 +57,8 @@ READERS = 4
 # Turns of the event loop before a group is closed: in the first the sockets that can be read are found, in
 # the second their messages join. Under load that makes groups large, at rest it costs microseconds.
 TURNS_TO_GATHER = 2
+
+_DOUBLE_PRECISION = 701  # PostgreSQL's code of the type: SQLAlchemy asks for it where floats are read
 
 _OF_ROWS = across_tenants("rows carry their organisation")
 
@@ -265,13 +268,16 @@ class Database:
         """
         if across is None:
             guard.check_prepared(statement)
+        compiled = statement.compile(dialect=self._source.dialect)
+        columns = [(column.name, self._reading_of(column.type)) for column in statement.selected_columns]
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return PreparedQuery(str(compiled), tuple(compiled.positiontup or ()), tuple(columns), constants)
+
+    def _reading_of(self, kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+        """Return what turns the driver's value into the model's, if anything must."""
+        code = _DOUBLE_PRECISION if isinstance(kind, Float) else None
         dialect = self._source.dialect
-        compiled = statement.compile(dialect=dialect)
-        columns = [
-            (column.name, column.type.dialect_impl(dialect).result_processor(dialect, None))
-            for column in statement.selected_columns
-        ]
-        return PreparedQuery(str(compiled), tuple(compiled.positiontup or ()), tuple(columns))
+        return kind.dialect_impl(dialect).result_processor(dialect, code)
 
     async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
         """Return every row of a prepared query: one visit to the database, for what many ask at once."""

@@ -16,7 +16,15 @@ from supervision.kernel.events import BookingMade
 from supervision.kernel.timespan import to_millis
 from supervision.store.db import READERS, Database, Job, StoreUnavailableError, Tx, across_tenants
 from supervision.store.guard import MissingTenantError
-from supervision.store.schema import bookings, communities, frames, organisations, outbox_events, vehicles
+from supervision.store.schema import (
+    bookings,
+    communities,
+    evses,
+    frames,
+    organisations,
+    outbox_events,
+    vehicles,
+)
 from tests import factories
 from tests.factories import NOW, TESTS
 
@@ -489,20 +497,24 @@ async def test_service_of_the_factories_is_whole(db: Database) -> None:
 
 def vehicles_query() -> Any:
     """The cars of a tenant that is not known yet."""
-    wanted = (vehicles.c.id, vehicles.c.organisation_id, communities.c.name, bookings.c.start_at)
+    wanted = (vehicles.c.id, communities.c.name, evses.c.max_a, evses.c.phases, bookings.c.start_at)
     joined = communities.c.organisation_id == vehicles.c.organisation_id
     booked = (bookings.c.organisation_id == vehicles.c.organisation_id) & (
         bookings.c.vehicle_id == vehicles.c.id
     )
     tenant = vehicles.c.organisation_id == bindparam("b_organisation")
-    return select(*wanted).join(communities, joined).join(bookings, booked).where(tenant)
+    plugged = (evses.c.organisation_id == vehicles.c.organisation_id) & (
+        evses.c.charging_station == vehicles.c.charging_station
+    )
+    found = select(*wanted).join(communities, joined).join(bookings, booked).join(evses, plugged)
+    return found.where(tenant).limit(1)
 
 
 async def test_prepared_query_reads_values_as_models_take_them(db: Database) -> None:
     await factories.write_service(db)
     await db.write("org", lambda tx: factories.booking(tx, start_at=NOW))
     query = db.prepare_query(vehicles_query())
-    found = [{"id": "car-1", "organisation_id": "org", "name": "Com", "start_at": NOW}]
+    found = [{"id": "car-1", "name": "Com", "max_a": 32.0, "phases": [1, 2, 3], "start_at": NOW}]
     assert await db.ask(query, b_organisation="org") == found
     assert await db.ask(query, b_organisation="other") == []
     async with db.read("org") as reader:
