@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from supervision.csms.machine import SLACK_WH, ChargingTransaction, Doubt, State, lasted_h
-from supervision.csms.model import MeterSample, measured
+from supervision.csms.model import MeterSample, in_order, measured
 
 DROP_WH = SLACK_WH
 """A register may fall by the rounding of a coarse meter."""
@@ -41,14 +41,6 @@ def seen_in(samples: Sequence[MeterSample]) -> Seen:
         powers=len(powers),
         average_w=sum(powers) / len(powers) if powers else None,
     )
-
-
-def in_order(samples: Sequence[MeterSample]) -> list[MeterSample]:
-    """Sort by the station's times; as they came when one of them has none."""
-    timed = [(sample.at, sample) for sample in samples if sample.at is not None]
-    if len(timed) < len(samples):
-        return list(samples)
-    return [sample for _, sample in sorted(timed, key=lambda entry: entry[0])]
 
 
 def joined(stored: Seen, fresh: Seen) -> Seen:

@@ -52,7 +52,7 @@ COST_16: Mapping[str, tuple[Stored, ...]] = {
 COST_201: Mapping[str, tuple[Stored, ...]] = {
     "lost_start": (("ended", False, "start_missing"),),  # counted from the first reading that came
     "lost_stop": (OPEN,),
-    "no_meter_start": (("ended", False, None),),
+    "no_meter_start": (("ended", False, "no_start_reading,no_readings"),),
     "silent_meter": (("ended", False, "no_start_reading,no_stop_reading,no_readings"),),
     "long_id_tag": (UNKNOWN,),
     "truncated_tags": (UNKNOWN,),

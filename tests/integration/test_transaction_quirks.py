@@ -466,6 +466,19 @@ async def test_53_an_end_before_its_updates_and_updates_after_it_are_one_charge(
     await rebuilt_is_live(sqlite_db, Version.V201)
 
 
+async def test_34_a_first_reading_long_after_the_start_is_held_as_in_the_other_version(
+    any_server: Server, db: Database
+) -> None:
+    """What flowed in the first ten minutes nobody has read: no energy but what a person settles."""
+    badge = {"idToken": {"idToken": BADGE, "type": "ISO14443"}}
+    unread = {name: item for name, item in event("Started", 0, 0, **badge).items() if name != "meterValue"}
+    async with any_server.station("CS201", V201) as point:
+        for one in (event("Ended", 2, 6000), event("Updated", 1, 2000), unread):
+            await point.answer("TransactionEvent", one)
+    assert await summary(db) == [("ended", None, "no_start_reading,no_readings")]
+    await rebuilt_is_live(db, Version.V201)
+
+
 async def test_54_one_id_at_two_stations_is_two_charges(server: Server, sqlite_db: Database) -> None:
     async with server.station("CS201", V201) as one, server.station("CP16", V201) as other:
         await one.answer("TransactionEvent", event("Started", 0, 1000))

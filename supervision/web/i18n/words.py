@@ -303,7 +303,7 @@ DOUBTS = {
     "start_missing": N_("Its start was never told: only later messages came."),
     "no_start_reading": N_("The counter was not told at the start."),
     "no_stop_reading": N_("The counter was not told at the end: the last reading stands for it."),
-    "no_readings": N_("Fewer than two readings of the counter: no energy can be told."),
+    "no_readings": N_("The counter is not known both at the start and at the end: no energy can be told."),
     "counter_went_back": N_("The counter stood lower at the end than at the start."),
     "counter_reset": N_("The counter began anew during the charge."),
     "implausible_energy": N_("More energy than this point can deliver in the time."),
