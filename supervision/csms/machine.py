@@ -47,6 +47,7 @@ class Doubt(StrEnum):
     PRESUMED_END = "presumed_end"  # no end was told: `presumed` says why one is assumed
     COUNTER_RESET = "counter_reset"  # the counter began anew during the charge
     UNIT_DOUBTFUL = "unit_doubtful"  # a thousand times more or less than the measured power says
+    TOO_LITTLE = "too_little"  # less than any car takes in that time: the counter may count in kWh
     CHANGED_SINCE_SETTLED = "changed_since_settled"  # a later fact changed what a person had settled
 
 

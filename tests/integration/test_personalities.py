@@ -56,7 +56,7 @@ COST_201: Mapping[str, tuple[Stored, ...]] = {
     "silent_meter": (("ended", False, "no_start_reading,no_stop_reading,no_readings"),),
     "long_id_tag": (UNKNOWN,),
     "truncated_tags": (UNKNOWN,),
-    "energy_in_kwh_called_wh": (("ended", False, None),),
+    "energy_in_kwh_called_wh": (("ended", False, "too_little"),),
 }
 
 

@@ -366,6 +366,35 @@ async def test_32_a_small_charge_at_small_power_is_no_doubt(server: Server, sqli
     assert await summary(sqlite_db) == [("ended", 7, None)]
 
 
+async def test_32_so_little_energy_that_it_may_be_in_kwh_is_held_until_the_counter_is_known(
+    any_server: Server, db: Database
+) -> None:
+    """No power is measured: 7 may be kWh that say Wh, or a full car. A charge of 5000 shows that it is Wh."""
+    async with any_server.station() as point:
+        await stop(point, await start(point, meterStart=361), 368)
+        await stop(point, await start(point, timestamp=stamp(61), meterStart=368), 5368, minute=90)
+        await stop(point, await start(point, timestamp=stamp(91), meterStart=5368), 5375, minute=110)
+    assert await summary(db) == [("ended", 7, "too_little"), ("ended", 5000, None), ("ended", 7, None)]
+
+
+@pytest.mark.parametrize(
+    ("state", "review"), [("Charging", "too_little"), ("SuspendedEV", None)], ids=["charging", "full"]
+)
+async def test_32_what_the_station_says_of_its_state_tells_a_full_car_from_a_wrong_unit(
+    any_server: Server, db: Database, state: str, review: str | None
+) -> None:
+    info = {"transactionInfo": {"transactionId": "tx-1", "chargingState": state}}
+    badge = {"idToken": {"idToken": BADGE, "type": "ISO14443"}}
+    async with any_server.station("CS201", V201) as point:
+        for one in (
+            event("Started", 0, 361, **badge),
+            event("Updated", 1, 362, **info),
+            event("Ended", 4, 368),
+        ):
+            await point.answer("TransactionEvent", one)
+    assert await summary(db) == [("ended", 7, review)]
+
+
 @pytest.mark.parametrize("only_in_the_stop", [False, True])
 async def test_33_a_counter_that_began_anew_in_between_is_held(
     server: Server, sqlite_db: Database, *, only_in_the_stop: bool

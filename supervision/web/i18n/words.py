@@ -308,6 +308,7 @@ DOUBTS = {
     "counter_reset": N_("The counter began anew during the charge."),
     "implausible_energy": N_("More energy than this point can deliver in the time."),
     "unit_doubtful": N_("A thousand times more or less than the measured power says: a wrong unit."),
+    "too_little": N_("So little energy in so long a time: the counter may count in kWh and say Wh."),
     "unknown_token": N_("It was started with a badge that was not accepted."),
     "changed_since_settled": N_("A message came after this charge was settled and changes its energy."),
     "over_long": N_("Nothing was heard of this charge for two days, and it has not ended."),
