@@ -148,6 +148,45 @@ def stopped_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -
     return found[0] if len(found) == 1 else None
 
 
+def repeated_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -> Key | None:
+    """Tell which charge has ended by this very stop already; None when none, or more than one, has."""
+    found = [key for key, row in rows.items() if _ended_by(row, stop)]
+    return found[0] if len(found) == 1 else None
+
+
+def begun_by(
+    rows: Mapping[Key, ChargingTransaction], start: TransactionFact, *, max_power_w: float | None = None
+) -> Key | None:
+    """Tell to which charge, reconstructed from a stop that came before it, a 1.6 start belongs.
+
+    Nothing of the wire ties the two: the stop was sent before the number of its charge was known. They belong
+    together where they make one charge without a doubt, and either the badge is the same, so that nobody pays
+    for another, or the stop repeats the register of the start. None where there is none, or a choice.
+    """
+    found = [
+        key
+        for key, row in rows.items()
+        if _ended_unbegun(row) and _share(row, start) and _is_sound(row, start, max_power_w)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _ended_unbegun(row: ChargingTransaction) -> bool:
+    return row.state is State.ENDED and row.presumed is None and not row.start_told
+
+
+def _share(row: ChargingTransaction, start: TransactionFact) -> bool:
+    if row.id_token is not None:
+        return start.id_token is not None and _same(start.id_token, row.id_token)
+    return row.meter_start_wh is not None and row.meter_start_wh == start.first_register_wh
+
+
+def _is_sound(row: ChargingTransaction, start: TransactionFact, max_power_w: float | None) -> bool:
+    unsettled = replace(row, settled=None)
+    told = apply(unsettled, start, max_power_w=max_power_w)
+    return row.stopped_at is not None and start.at <= row.stopped_at and told.review is None
+
+
 def _ended_by(row: ChargingTransaction, stop: TransactionFact) -> bool:
     if row.stopped_at is None or row.presumed is not None:
         return False

@@ -405,6 +405,24 @@ async def stoppable_charging_transactions(
     return await tx.all(select(table).where(of_station(table, station), which).order_by(table.c.id))
 
 
+async def reconstructed_charging_transactions(
+    tx: Reader, station: Station, started_at: datetime
+) -> Sequence[Mapping[str, Any]]:
+    """Return the 1.6 rows of which only a stop is known, of that instant or later."""
+    table = charging_transactions
+    return await tx.all(
+        select(table)
+        .where(
+            of_station(table, station),
+            table.c.ocpp == "1.6",
+            table.c.state == State.ENDED.value,
+            table.c.start_told.is_(False),
+            table.c.stopped_at >= started_at,
+        )
+        .order_by(table.c.id)
+    )
+
+
 async def insert_charging_transaction(
     tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:

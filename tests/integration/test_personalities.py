@@ -44,7 +44,7 @@ UNKNOWN: Stored = ("ended", True, "unknown_token")
 COST_16: Mapping[str, tuple[Stored, ...]] = {
     "lost_start": (ORPHAN,),
     "lost_stop": (OPEN,),
-    "ended_first": (ORPHAN, OPEN),  # the stop knows no number yet: nothing ties the two together
+    "ended_first": (ORPHAN, OPEN),  # the stop knows no number yet and tells no badge: it may be anybody's
     "no_meter_start": (("ended", False, "no_start_reading,no_readings"),),
     "long_id_tag": (UNKNOWN,),
     "truncated_tags": (UNKNOWN,),
