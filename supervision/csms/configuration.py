@@ -290,23 +290,26 @@ class ConfigurationService:
     async def _write(self, talk: _Talk, items: Sequence[Item]) -> list[Item]:
         """Set what differs, then read it again: only the value read counts.
 
-        A refused list is tried without its last member, until a part is taken or nothing is left.
+        A list that is refused as a whole is offered member by member.
         """
         asked = {item.name: item.wanted for item in items}
-        states: dict[str, ItemState] = {}
-        waiting = dict(asked)
-        while waiting:
-            states |= await self._set(talk, waiting)
-            cut = {
-                name: part
-                for name, value in waiting.items()
-                if states[name] is ItemState.REFUSED and (part := desired.shorter(value)) is not None
-            }
-            asked |= cut
-            waiting = cut
+        states = await self._set(talk, asked)
+        for name, wanted in list(asked.items()):
+            if states[name] is ItemState.REFUSED and (members := desired.list_members(wanted)):
+                asked[name], states[name] = await self._offer(talk, name, members)
         taken = [name for name, state in states.items() if state in (ItemState.OK, ItemState.REBOOT_REQUIRED)]
         found = await self._read(talk, taken)
         return [_after_writing(item, asked[item.name], states[item.name], found) for item in items]
+
+    async def _offer(self, talk: _Talk, name: str, members: Sequence[str]) -> tuple[str, ItemState]:
+        """Try each member beside those already taken; what was accepted last is the longest list that is."""
+        taken, state = "", ItemState.REFUSED
+        for member in members:
+            longer = f"{taken},{member}" if taken else member
+            told = (await self._set(talk, {name: longer}))[name]
+            if told in (ItemState.OK, ItemState.REBOOT_REQUIRED):
+                taken, state = longer, told
+        return taken, state
 
     async def _set(self, talk: _Talk, values: Mapping[str, str]) -> dict[str, ItemState]:
         states: dict[str, ItemState] = {}
