@@ -1,4 +1,4 @@
-"""What to ask of each EVSE when a station refuses to change the availability of the whole (quirk 45). Pure."""
+"""What to ask of each EVSE when a station keeps the availability of the whole as it is (quirk 45). Pure."""
 
 from __future__ import annotations
 
