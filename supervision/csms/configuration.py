@@ -23,6 +23,7 @@ from supervision.csms.directory import Document
 from supervision.csms.holding import Registration
 from supervision.csms.registry import Registry
 from supervision.csms.standard_settings import STANDARD
+from supervision.csms.triggering import asked_lately, may_ask
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import ChargingStationBooted
 from supervision.kernel.timespan import instant_text
@@ -224,7 +225,12 @@ class ConfigurationService:
         """A station that was held until its settings are right need not wait to boot again."""
         connection = self._registry.get(identity)
         held = connection is not None and connection.held is Registration.PENDING
-        if held and state == ConfigurationState.IN_SYNC.value:
+        if not held or state != ConfigurationState.IN_SYNC.value:
+            return
+        now = self._clock.now()
+        async with self._db.read(organisation_id) as reader:
+            earlier = await asked_lately(reader, organisation_id, identity, now)
+        if may_ask(earlier, "BootNotification", now):
             payload = {"requestedMessage": "BootNotification"}
             await self._commands.enqueue(organisation_id, identity, "TriggerMessage", payload, origin=ORIGIN)
 

@@ -14,7 +14,7 @@ from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.configuration import ConfigurationService
 from supervision.csms.desired import Wish
 from supervision.csms.directory import DirectoryService
-from supervision.csms.holding import BootPolicy
+from supervision.csms.holding import BootPolicy, Registration
 from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database
@@ -464,6 +464,34 @@ async def test_held_1_6_station_may_speak_and_is_not_asked_to_charge(
                 result = await server.commands.send("org", "CP16", action, payload)
                 assert isinstance(result, CommandResult)
                 assert result.state.value == state
+
+
+async def test_14_held_station_that_goes_on_booting_is_not_asked_to_boot_each_time(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    """It boots because it is asked, is looked at, and would be asked again, for ever."""
+    await write_stations(sqlite_db)
+    point = SettingStation({"A": "60"})
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        await DirectoryService(db=sqlite_db, registry=server.central.registry).set_boot_policy(
+            "org", "CP16", BootPolicy.PENDING
+        )
+        await wish_for(service, "1.6", A="60")
+        async with server.station(respond=point.respond) as station:
+            connection = server.central.registry.get("CP16")
+            assert connection is not None
+            for minutes in (0, 5, 4, 1):
+                clock.advance(seconds=60 * minutes)
+                connection.held = Registration.PENDING
+                await service.request("org", "CP16")
+                await service.serve_due()
+            await until(lambda: len(triggers(station.commands)) == 2)
+    assert triggers(station.commands) == [{"requestedMessage": "BootNotification"}] * 2
+
+
+def triggers(commands: list[list[Any]]) -> list[Any]:
+    return [payload for _, _, action, payload in commands if action == "TriggerMessage"]
 
 
 async def test_boot_policy_is_chosen_on_the_page_and_through_the_api(world: World) -> None:
