@@ -313,6 +313,14 @@ DOUBTS = {
     "changed_since_settled": N_("A message came after this charge was settled and changes its energy."),
     "over_long": N_("Nothing was heard of this charge for two days, and it has not ended."),
 }
+# Steps of csms.hanging for a point that hangs.
+REMEDIES = {
+    "ask": N_("Ask for its state"),
+    "out_of_service": N_("Take it out of service"),
+    "into_service": N_("Put it back into service"),
+    "unlock": N_("Unlock the cable"),
+    "visit": N_("Everything has been tried from here: somebody must go and look."),
+}
 GROUNDS = {
     "superseded": N_("the next charge began at the same point"),
     "idle": N_("the point has been free again since"),
@@ -523,6 +531,10 @@ class Words:
     def doubt(self, code: str) -> str:
         """Why a person must look at a charge."""
         return self._of(DOUBTS, code)
+
+    def remedy(self, code: str) -> str:
+        """What to try on a point that hangs."""
+        return self._of(REMEDIES, code)
 
     def ground(self, code: str) -> str:
         """Why a charge is taken for ended."""
