@@ -491,19 +491,24 @@ class CommandService:
 
         What is refused for the whole station may follow for each of its EVSEs, whose answers count then.
         """
-        outcome = await self._put_all(
-            connection, order, parts.split(order.action, order.payload, order.items)
-        )
+        until = asyncio.get_running_loop().time() + order.lasts_s
+        whole = parts.split(order.action, order.payload, order.items)
+        outcome = await self._put_all(connection, order, whole, until=until)
         each = each_evse.instead(
             order.action, order.payload, outcome.response or {}, sorted(connection.max_power_w)
         )
-        return await self._put_all(connection, order, each, first=1) if each else outcome
+        return await self._put_all(connection, order, each, until=until, first=1) if each else outcome
 
     async def _put_all(
-        self, connection: Connection, order: Order, payloads: Sequence[Mapping[str, Any]], *, first: int = 0
+        self,
+        connection: Connection,
+        order: Order,
+        payloads: Sequence[Mapping[str, Any]],
+        *,
+        until: float,
+        first: int = 0,
     ) -> Outcome:
         loop = asyncio.get_running_loop()
-        until = loop.time() + order.lasts_s
         answers: list[Mapping[str, Any]] = []
         outcome = TIMED_OUT
         for number, part in enumerate(payloads, first):

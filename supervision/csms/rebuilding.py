@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from supervision.csms import machine, v16, v201
 from supervision.csms.frame import Call, CallResult, Version, read_frame
-from supervision.csms.machine import ChargingTransaction
+from supervision.csms.machine import ChargingTransaction, Doubt
 from supervision.csms.model import Decision, Phase, TransactionFact, register_wh, trusted_time
 from supervision.csms.schemas import read_leniently
 from supervision.kernel.errors import FieldError
@@ -81,6 +81,17 @@ def rebuild(
     for entry in waiting:
         station.decide(entry)
     return station.rows
+
+
+JUDGED_ELSEWHERE = frozenset(
+    {Doubt.UNKNOWN_TOKEN, Doubt.COUNTER_RESET, Doubt.UNIT_DOUBTFUL, Doubt.TOO_LITTLE}
+)
+
+
+def comparable(row: ChargingTransaction) -> ChargingTransaction:
+    """Return a stored charging transaction without the doubts that these journals cannot say."""
+    doubts = [doubt for doubt in (row.review or "").split(",") if doubt not in JUDGED_ELSEWHERE]
+    return replace(row, review=",".join(doubts) or None)
 
 
 def _take(station: _Station, call: Call, at: datetime) -> None:
