@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import command_store, holding, metrics, parts, rotation
+from supervision.csms import command_store, each_evse, holding, metrics, parts, rotation
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.command_policy import end_of, next_try, policy_of, priority_of
 from supervision.csms.command_store import (
@@ -482,12 +482,31 @@ class CommandService:
                 self.ring()  # for the next of a batch, and for one that its socket's end has left unsent
 
     async def _through(self, connection: Connection, order: Order) -> Outcome:
-        """Send a command's CALLs one after another until one is not answered."""
+        """Send a command's CALLs one after another until one is not answered.
+
+        What is refused for the whole station may follow for each of its EVSEs, whose answers count then.
+        """
+        until = asyncio.get_running_loop().time() + order.lasts_s
+        whole = parts.split(order.action, order.payload, order.items)
+        outcome = await self._put_all(connection, order, whole, until=until)
+        each = each_evse.instead(
+            order.action, order.payload, outcome.response or {}, sorted(connection.max_power_w)
+        )
+        return await self._put_all(connection, order, each, until=until, first=1) if each else outcome
+
+    async def _put_all(
+        self,
+        connection: Connection,
+        order: Order,
+        payloads: Sequence[Mapping[str, Any]],
+        *,
+        until: float,
+        first: int = 0,
+    ) -> Outcome:
         loop = asyncio.get_running_loop()
-        until = loop.time() + order.lasts_s
         answers: list[Mapping[str, Any]] = []
         outcome = TIMED_OUT
-        for number, part in enumerate(parts.split(order.action, order.payload, order.items)):
+        for number, part in enumerate(payloads, first):
             outcome = await connection.outbound.put(
                 command_id=order.id,
                 message_id=_message_id(order.id, order.tries + 1, number),
@@ -504,7 +523,7 @@ class CommandService:
             if outcome.state is not CommandState.ANSWERED:
                 break
             answers.append(outcome.response or {})
-        return Outcome(state=outcome.state, response=parts.joined(order.action, answers), error=outcome.error)
+        return Outcome(state=outcome.state, response=_as_one(order.action, answers), error=outcome.error)
 
     async def _settle(self, order: Order, outcome: Outcome) -> CommandResult:
         """Record the end of a try; what a command was told meanwhile (cancelled, answered late) stays."""
@@ -602,6 +621,10 @@ def _message_id(command_id: str, tries: int, part: int) -> str:
 
 def _command_of(message_id: object) -> str:
     return str(message_id).partition(".")[0]
+
+
+def _as_one(action: str, answers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return each_evse.as_one(answers) if action == each_evse.ACTION else parts.joined(action, answers)
 
 
 def _joined_to(row: Row, response: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

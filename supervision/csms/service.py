@@ -89,6 +89,7 @@ class CentralService:
             authority=authority,
         )
         self._organisation = organisation
+        self.boot_interval_s = boot_interval_s
         self.registry = registry
         self.commands = commands
 
