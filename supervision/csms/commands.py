@@ -227,7 +227,6 @@ class CommandService:
         It ends here when the station's boot is no longer accepted (1.6 4.2; 2.0.1 B02, B03).
         """
         station, now = connection.station, self._clock.now()
-        refusal = _held_back(connection, call.action)
         text = write_call(call.message_id, call.action, call.payload)
 
         expected = or_(  # the first CALL of a try, and those that follow it
@@ -236,6 +235,7 @@ class CommandService:
         )
 
         async def unit(tx: Tx) -> bool:
+            refusal = _held_back(connection, call.action)  # now, behind a boot that was written before
             if refusal is not None:
                 await _refuse_waiting(tx, station, call.command_id, refusal, now)
                 return False
