@@ -52,6 +52,7 @@ from supervision.store.db import Database, Tx
 from supervision.store.schema import charging_stations, charging_transactions, commands, evses
 from tests.conftest import NOW
 from tests.factories import TESTS
+from tests.integration.calm_database import CalmDatabase
 from tests.integration.memory_line import MemoryLine
 from tests.integration.ocpp_client import SECRET, boot_payload, write_stations
 from tests.integration.rebuilt import live_and_rebuilt
@@ -61,7 +62,6 @@ STEPS = 40
 BADGE = "04A1B2C3"
 EVSES = (1, 2)
 ANSWER_S = 30  # of every command that this station is asked
-MOST_ROUNDS = 1000
 AWAY_S = 360  # the line is lost for good, or a charge was replaced: more than any rule waits for
 MOSTLY = st.sampled_from([True, True, True, False])
 T = TypeVar("T")
@@ -211,7 +211,9 @@ class StationMachine(RuleBasedStateMachine):
 
     async def serve(self, url: str) -> None:
         """The central system, as long as the example lasts."""
-        async with Database.open(url, clock=self.clock) as self.db:
+        async with CalmDatabase.open(url, clock=self.clock) as db:
+            assert isinstance(db, CalmDatabase)
+            self.db = db
             registry = Registry()
             self.commands = CommandService(db=self.db, clock=self.clock, registry=registry)
             self.presuming = PresumingService(db=self.db, clock=self.clock, registry=registry)
@@ -231,31 +233,13 @@ class StationMachine(RuleBasedStateMachine):
                 await self.over.wait()
                 sweeping.cancel()
 
-    async def still(self) -> None:
-        """Let everything happen that needs no further event.
-
-        That is when two commits in a row change nothing and every command marked as sent can be heard.
-        """
-        before: object = None
-        for _ in range(MOST_ROUNDS):
-            await self.db.write(TESTS, _nothing)
-            for _ in range(10):
-                await asyncio.sleep(0)
-            self.listen()
-            async with self.db.read(TESTS) as reader:
-                rows = await reader.all(select(commands.c.id, commands.c.state, commands.c.tries))
-            sent = {row["id"] for row in rows if row["state"] == CommandState.SENT.value}
-            now = (self.read, [tuple(row.values()) for row in rows])
-            if now == before and sent <= {number.partition(".")[0] for number in self.asked}:
-                return
-            before = now
-        raise AssertionError("something never comes to rest")
-
     def moment_passes(self) -> None:
         self.clock.advance(seconds=1)
 
     def settle(self) -> None:
-        self.run(self.still())
+        """Let everything happen that needs no further event."""
+        self.run(self.db.calm())
+        self.listen()
         if self.line is not None and self.line.closed:
             self.forget_line()
 
@@ -292,7 +276,6 @@ class StationMachine(RuleBasedStateMachine):
         assert line is not None
         message_id = text.split('"')[1]
         line.say(text)
-        self.run(self.answered(line, message_id))
         self.settle()
         (answer,) = [frame for _, frame in line.heard if frame[0] != 2 and frame[1] == message_id]
         if answer[0] == 3:
@@ -300,12 +283,6 @@ class StationMachine(RuleBasedStateMachine):
         else:
             assert action not in CARRIES
         return answer
-
-    async def answered(self, line: MemoryLine, message_id: str) -> None:
-        """Wait for an answer; threads of the database give it when they please."""
-        while all(frame[1] != message_id for _, frame in line.heard):
-            await self.db.write(TESTS, _nothing)
-            assert self.serving.done() is False
 
     # --- the line -----------------------------------------------------------------------------------------
 
@@ -589,6 +566,15 @@ class StationMachine(RuleBasedStateMachine):
         unknown = (None, ConnectorStatus.UNKNOWN.value)
         assert self.run(stored()) == {evse_id: self.shown.get(evse_id, unknown) for evse_id in EVSES}
 
+    @invariant()
+    def one_command_at_most_is_on_its_way(self) -> None:
+        async def sent() -> set[str]:
+            async with self.db.read(TESTS) as reader:
+                rows = await reader.all(select(commands).where(commands.c.state == CommandState.SENT.value))
+            return {row["id"] for row in rows}
+
+        assert self.run(sent()) <= {message_id.partition(".")[0] for message_id in self.asked}
+
     def teardown(self) -> None:
         """The journals alone give the charges as they are stored."""
         try:
@@ -608,10 +594,6 @@ class StationMachine(RuleBasedStateMachine):
 _NUMBERS = itertools.count()
 # A stop with an id, a time and nothing else can be used: it stands for a charge whose start was lost.
 _READABLE = {("StopTransaction", "{}]"), ("StopTransaction", '{"timestamp":"yesterday"}]')}
-
-
-async def _nothing(_tx: Tx) -> None:
-    """Commit behind everything that waits to be written."""
 
 
 @pytest.fixture(scope="module")

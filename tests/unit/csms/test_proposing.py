@@ -52,6 +52,7 @@ def read(*registers_wh: int, power_w: int | None = None) -> list[RegisterReading
         pytest.param(
             SOUND, read(5000, 4900), (6000, Basis.REGISTERS), id="fell by the rounding of the meter"
         ),
+        pytest.param(SOUND, read(950), (6000, Basis.REGISTERS), id="fell by it at the beginning"),
         pytest.param(
             replace(SOUND, meter_stop_wh=950, measured_wh=None),
             [],
