@@ -99,7 +99,8 @@ def test_a_difference_as_long_as_the_list_is_still_a_difference() -> None:
     assert sent(held(A), *()).removed == (("A", "ISO14443"),)
 
 
-def test_a_list_of_version_one_is_told_in_full() -> None:
+def test_only_what_becomes_version_one_is_told_in_full() -> None:
+    assert sent(held(A, version=1), A, B).full is False
     assert sent(replace(held(A, version=0), held={"A": A.fingerprint}), A, B).full is True
     assert (sent(held(A, version=MOST_VERSION - 1), A, B).version) == MOST_VERSION
 
@@ -187,9 +188,11 @@ def test_unsupported_is_never_asked_again_before_the_next_boot() -> None:
     for moment in (NOW, NOW + timedelta(days=900)):
         assert next_step(known, [B], moment) == Rest(state=ListState.NOT_SUPPORTED)
     assert next_step(local_list.booted(known), [B], NOW) == AskLimits()
-    assert not local_list.told_version(ASKED, -1).supported
-    assert not local_list.unanswered(held(A), sent(held(A), B), "NotImplemented", NOW).supported
-    assert not local_list.put_off(ASKED, "NotSupported", NOW).supported
+    assert known == replace(held(A), supported=False)
+    assert local_list.told_version(ASKED, -1) == replace(ASKED, supported=False)
+    step = sent(held(A), B)
+    assert local_list.unanswered(held(A), step, "NotImplemented", NOW) == replace(held(A), supported=False)
+    assert local_list.put_off(ASKED, "NotSupported", NOW) == replace(ASKED, supported=False)
 
 
 def test_after_silence_the_version_tells_which_list_the_station_holds() -> None:
@@ -241,7 +244,7 @@ def test_accepted_messages_lead_to_the_wanted_list(
 
 def test_wire_of_both_versions() -> None:
     entry = Entry(token="A", type="ISO14443", expires_at="2026-12-01T00:00:00Z", parent="G")
-    send = Send(version=7, full=False, entries=(entry,), removed=(("B", "odd"),))
+    send = Send(version=7, full=False, entries=(entry,), removed=(("B", "odd"), ("C", "KeyCode")))
     assert local_list.payload("1.6", send) == {
         "listVersion": 7,
         "updateType": "Differential",
@@ -255,6 +258,7 @@ def test_wire_of_both_versions() -> None:
                 },
             },
             {"idTag": "B"},
+            {"idTag": "C"},
         ],
     }
     assert local_list.payload("2.0.1", send) == {
@@ -270,6 +274,7 @@ def test_wire_of_both_versions() -> None:
                 },
             },
             {"idToken": {"idToken": "B", "type": "Central"}},
+            {"idToken": {"idToken": "C", "type": "KeyCode"}},
         ],
     }
     assert local_list.payload("2.0.1", Send(version=8, full=True)) == {
@@ -302,6 +307,11 @@ def test_wire_of_both_versions() -> None:
             "2.0.1",
             {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": "15"}]},
             Limits(per_message=15),
+        ),
+        (
+            "2.0.1",
+            {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": 1}]},
+            Limits(per_message=1),
         ),
         ("2.0.1", {"getVariableResult": [{"attributeStatus": "UnknownVariable"}]}, Limits()),
     ],
