@@ -25,6 +25,7 @@ NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 # No test is timed, and the same examples come every time in CI: a busy machine must not turn a test red.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("suite"), derandomize=True)
+settings.register_profile("mutation", settings.get_profile("ci"), max_examples=10)  # script/mutate: for each
 settings.load_profile("ci" if os.environ.get("CI") else "suite")
 
 

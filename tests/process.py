@@ -104,6 +104,12 @@ class Server:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
+    @property
+    def pid(self) -> int:
+        """The process that serves."""
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """Return everything the process has logged so far."""
         return (self.home / "server.log").read_text(encoding="utf-8")

@@ -43,7 +43,6 @@ class Policy:
     expires_s: float = 120
     answer_s: float = 30
     waits_s: tuple[float, ...] = ()
-    repeats_after: frozenset[CallEnd] = frozenset(CallEnd)
 
     @property
     def tries(self) -> int:
@@ -124,7 +123,7 @@ def next_try(
     Never after it has expired: what nobody wants any more is not sent.
     """
     policy = policy_of(action)
-    if end is None or end not in policy.repeats_after or not 1 <= tries < min(tries_allowed, policy.tries):
+    if end is None or not 1 <= tries < min(tries_allowed, policy.tries):
         return None
     due = now + timedelta(seconds=policy.waits_s[tries - 1])
     return due if due < expires_at else None

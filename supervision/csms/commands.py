@@ -217,7 +217,10 @@ class CommandService:
         self.ring()
 
     async def sending(self, connection: Connection, call: QueuedCall, hot: HotPath) -> str | None:
-        """Journal a CALL as sent, commit, and return its text; None when its command has ended meanwhile."""
+        """Journal a CALL as sent, commit, and return its text; None when its command has ended meanwhile.
+
+        It ends here when the station's boot is no longer accepted (1.6 4.2; 2.0.1 B02, B03).
+        """
         station, now = connection.station, self._clock.now()
         text = write_call(call.message_id, call.action, call.payload)
 
@@ -227,6 +230,10 @@ class CommandService:
         )
 
         async def unit(tx: Tx) -> bool:
+            refusal = _held_back(connection, call.action)  # now, behind a boot that was written before
+            if refusal is not None:
+                await _refuse_waiting(tx, station, call.command_id, refusal, now)
+                return False
             sent = await command_store.change(
                 tx,
                 station,
@@ -593,6 +600,15 @@ def _held_back(connection: Connection | None, action: str) -> dict[str, Any] | N
     if connection is None or holding.may_be_asked(connection.held, action):
         return None
     return {"code": "boot_not_accepted", "description": "the station's boot is not accepted yet"}
+
+
+async def _refuse_waiting(
+    tx: Tx, station: Station, command_id: str, refusal: Mapping[str, Any], now: datetime
+) -> None:
+    """End a command that waited at its socket as it would have ended had it been given now."""
+    row = await command_store.load(tx, station, command_id)
+    if row is not None and row["state"] in UNFINISHED:
+        await command_store.finish(tx, station, row, CommandState.REFUSED, now, error=refusal)
 
 
 def _uncancellable(row: Row | None, command_id: str) -> Refused | None:

@@ -183,7 +183,7 @@ def judge_command(
     return judge_error(error) if error and error.get("code") else None
 
 
-def _of_word(action: str, word: str, reason: str = "") -> Verdict:
+def _of_word(action: str, word: str, reason: str) -> Verdict:
     kind, awaits = meaning(action, word) or REFUSED  # a word nobody knows promises nothing
     return Verdict(kind=kind, word=word or NO_ANSWER, awaits=awaits, reason=reason)
 

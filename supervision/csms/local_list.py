@@ -125,7 +125,7 @@ def next_step(known: Known, wanted: Sequence[Entry], now: datetime) -> Step:
         return AskLimits()
     if not known.has_version:
         return AskVersion()
-    chosen = tuple(wanted if known.limits.most_entries is None else wanted[: known.limits.most_entries])
+    chosen = tuple(wanted[: known.limits.most_entries])  # all of them where the station names no limit
     if known.held == {entry.token: entry.fingerprint for entry in chosen}:
         return Rest(state=ListState.IN_SYNC)
     return _message(known, chosen, known.limits.per_message or USUAL_PER_MESSAGE)
@@ -137,7 +137,7 @@ def _message(known: Known, chosen: tuple[Entry, ...], per_message: int) -> Send:
     wanted = {entry.token for entry in chosen}
     changed = [entry for entry in chosen if held.get(entry.token) != entry.fingerprint]
     gone = [(token, mark.partition("|")[0]) for token, mark in held.items() if token not in wanted]
-    first = known.held is None or known.version == 0 or version == 1
+    first = known.held is None or version == 1
     if first or len(changed) + len(gone) > max(len(chosen), 1):
         part = chosen[:per_message]
         return Send(version=version, full=True, entries=part, after=_marks(part))

@@ -168,16 +168,24 @@ def _open_charges(*conditions: ColumnElement[bool]) -> Select[Any]:
 def _of_newer(newer: Any, column: KeyedColumnElement[Any]) -> Any:
     """The earliest value of the charges that began after this one at the same EVSE.
 
-    Rows that came later have the higher ids, and naming every state lets the index find just those.
+    Rows that came later have the higher ids, and naming every state lets the index find just those. A start
+    told late has the higher id itself: its newer charge is then looked for among the open ones. Once that
+    has ended too, the free EVSE or the charge after it ends this one.
     """
+    table = charging_transactions
+    came_later = newer.c.state.in_([state.value for state in State]) & (newer.c.id > table.c.id)
+    still_open = newer.c.state == State.OPEN.value
+    return func.coalesce(_earliest(newer, column, came_later), _earliest(newer, column, still_open))
+
+
+def _earliest(newer: Any, column: KeyedColumnElement[Any], known: ColumnElement[bool]) -> Any:
     table = charging_transactions
     return (
         select(func.min(column))
         .where(
             newer.c.organisation_id == table.c.organisation_id,
             newer.c.charging_station == table.c.charging_station,
-            newer.c.state.in_([state.value for state in State]),
-            newer.c.id > table.c.id,
+            known,
             newer.c.evse_id == table.c.evse_id,
             newer.c.evse_id > 0,
             newer.c.start_told,

@@ -14,6 +14,8 @@ from sqlalchemy import select, update
 from supervision.clock import FixedClock
 from supervision.csms.batches import BatchService, Targets
 from supervision.csms.commands import CommandResult, CommandState
+from supervision.csms.directory import DirectoryService
+from supervision.csms.holding import BootPolicy
 from supervision.csms.judgement import VerdictKind
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database, Tx
@@ -21,9 +23,11 @@ from supervision.store.schema import charging_stations, commands, outbox_events
 from tests import factories
 from tests.factories import TESTS
 from tests.integration.ocpp_client import (
+    V16,
     V201,
     ChargePoint,
     Server,
+    boot_payload,
     central_system,
     until,
     write_stations,
@@ -546,6 +550,43 @@ async def test_a_batch_lives_its_life_on_both_databases(db: Database, clock: Fix
         page = await batches.batches("org", limit=1)
         assert [one["states"] for one in page.items] == [{"answered": 1, "cancelled": 1, "offline": 1}]
         assert page.next is None
+
+
+# --- boots that are not accepted any more ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "refused"),
+    [
+        (BootPolicy.REJECT, {"RemoteStartTransaction", "GetConfiguration"}),
+        (BootPolicy.PENDING, {"RemoteStartTransaction"}),
+    ],
+)
+async def test_what_waited_behind_a_call_is_not_sent_to_a_station_held_since(
+    server: Server, sqlite_db: Database, policy: BootPolicy, refused: set[str]
+) -> None:
+    """A start and a question wait for their turn while the station boots anew and is not let in."""
+
+    async def ended() -> bool:
+        return {one["state"] for one in await rows(sqlite_db)} <= {"answered", "refused"}
+
+    async with server.station(respond=silent) as point:
+        await queued(server, "UnlockConnector", {"connectorId": 1})
+        await received(point, 1)
+        await queued(server, "RemoteStartTransaction", {"idTag": "04A1B2C3"})
+        await queued(server, "GetConfiguration", ASK)
+        directory = DirectoryService(db=sqlite_db, registry=server.central.registry)
+        await directory.set_boot_policy("org", "CP16", policy)
+        await point.answer("BootNotification", boot_payload(V16))
+        await result(point, 0, {"status": "Unlocked"})
+        if policy is BootPolicy.PENDING:
+            await received(point, 2)
+            await result(point, 1, TOLD)
+        await until(ended)
+    assert "RemoteStartTransaction" not in [call[2] for call in point.commands]
+    kept = [one for one in await rows(sqlite_db) if one["state"] != "answered"]
+    assert {one["action"] for one in kept} == refused
+    assert {(one["state"], one["error"]["code"]) for one in kept} == {("refused", "boot_not_accepted")}
 
 
 # --- one outstanding CALL each way ------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -208,25 +209,26 @@ async def test_a_station_away_for_two_weeks_ends_its_charges(sqlite_db: Database
     await same_when_rebuilt(sqlite_db, Version.V16)
 
 
+def event(at: datetime, kind: str, seq: int, wh: int, name: str = "tx-1") -> dict[str, Any]:
+    """A TransactionEvent of EVSE 1."""
+    return {
+        "eventType": kind,
+        "timestamp": format_instant(at),
+        "triggerReason": "Trigger",
+        "seqNo": seq,
+        "transactionInfo": {"transactionId": name},
+        "evse": {"id": 1, "connectorId": 1},
+        "meterValue": [{"timestamp": format_instant(at), "sampledValue": [{"value": wh}]}],
+    }
+
+
 async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(db: Database, clock: FixedClock) -> None:
     await write_stations(db)
-
-    def event(kind: str, seq: int, wh: int) -> dict[str, Any]:
-        at = format_instant(clock.now())
-        return {
-            "eventType": kind,
-            "timestamp": at,
-            "triggerReason": "Trigger",
-            "seqNo": seq,
-            "transactionInfo": {"transactionId": "tx-1"},
-            "evse": {"id": 1, "connectorId": 1},
-            "meterValue": [{"timestamp": at, "sampledValue": [{"value": wh}]}],
-        }
-
+    now = clock.now
     async with central_system(db, clock) as server, server.station("CS201", V201) as point:
-        await point.answer("TransactionEvent", event("Started", 0, 1000))
+        await point.answer("TransactionEvent", event(now(), "Started", 0, 1000))
         clock.advance(minutes=20)
-        await point.answer("TransactionEvent", event("Updated", 1, 2000))
+        await point.answer("TransactionEvent", event(now(), "Updated", 1, 2000))
         told_at = clock.now()
         clock.advance(minutes=1)
         free = {
@@ -241,7 +243,7 @@ async def test_a_charge_of_ocpp_2_ends_where_its_last_event_stood(db: Database, 
         (row,) = await rows(db)
         assert (row["presumed"], row["stopped_at"], row["energy_wh"]) == ("idle", told_at, 1000)
         await same_when_rebuilt(db, Version.V201)
-        assert await point.answer("TransactionEvent", event("Ended", 2, 3000)) == {"totalCost": 0.0}
+        assert await point.answer("TransactionEvent", event(now(), "Ended", 2, 3000)) == {"totalCost": 0.0}
     assert [(row["presumed"], row["energy_wh"]) for row in await rows(db)] == [(None, 2000)]
     await same_when_rebuilt(db, Version.V201)
 
@@ -276,3 +278,21 @@ async def test_whatever_is_lost_and_whenever_the_sweep_runs_the_journals_give_th
     assert presumed > 0
     assert {row["state"] for row in await rows(sqlite_db)} == {"ended"}
     await same_when_rebuilt(sqlite_db, Version.V16)
+
+
+async def test_a_start_told_after_that_of_the_next_charge_is_ended_by_it(
+    db: Database, clock: FixedClock
+) -> None:
+    """Events of an offline queue come in any order; the older charge has the newer row."""
+    await write_stations(db)
+    async with central_system(db, clock) as server, server.station("CS201", V201) as point:
+        old_at = clock.now()
+        clock.advance(minutes=10)
+        await point.answer("TransactionEvent", event(clock.now(), "Started", 0, 2000, "new"))
+        await point.answer("TransactionEvent", event(old_at, "Started", 0, 1000, "old"))
+        assert await sweep(db, clock, server).end_due() == 0
+        clock.advance(minutes=5)
+        assert await sweep(db, clock, server).end_due() == 1
+    ends = {row["ocpp_transaction_id"]: (row["presumed"], row["stopped_at"]) for row in await rows(db)}
+    assert ends == {"new": (None, None), "old": ("superseded", old_at)}
+    await same_when_rebuilt(db, Version.V201)

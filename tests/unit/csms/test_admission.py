@@ -15,6 +15,7 @@ from supervision.csms.admission import (
     Proof,
     Stored,
     admit,
+    profile_reached,
 )
 
 PRINT = "ab" * 32
@@ -77,6 +78,23 @@ def test_admission(registered: Stored | None, shown: Claim, answer: Proof | Deni
 
 
 @pytest.mark.parametrize(
+    ("registered", "shown", "reached"),
+    [
+        (stored(0, password=False), claim(PLAIN), 0),
+        (stored(0), claim(PLAIN), None),
+        (stored(0), claim(PLAIN, True), 1),
+        (stored(0), claim(TLS, True), 2),
+        (stored(0), claim(OWN), 3),
+        (stored(1), claim(TLS), None),
+    ],
+)
+def test_a_connection_reaches_the_highest_profile_that_it_shows(
+    registered: Stored, shown: Claim, reached: int | None
+) -> None:
+    assert profile_reached(registered, shown, "") == reached
+
+
+@pytest.mark.parametrize(
     ("organisations", "answer"),
     [
         (("Mairie",), USED),
@@ -101,6 +119,7 @@ def test_a_configured_organisation_must_stand_in_the_certificate(
         (2, 3, OWN, False, 3),
         (1, 2, OWN, False, 2),  # ahead of the order: only what was ordered is held against it later
         (3, 2, OWN, False, None),  # never lowered
+        (2, 2, TLS, True, None),  # it is there
     ],
 )
 def test_profile_rises_with_the_first_connection_in_the_new_way(

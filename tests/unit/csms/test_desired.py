@@ -117,6 +117,21 @@ def test_setting_is_judged_by_what_was_read(found: Found | None, state: ItemStat
     assert judge(wish("60"), found).state is state
 
 
+def test_an_item_shows_what_was_wanted_found_and_why() -> None:
+    """What it took of a list is remembered as long as the wish is the same and not fulfilled."""
+    wanted = replace(wish("a,b"), reason="because")
+    before = Item(name=NAME, wanted="a,b", found="a", state=ItemState.PARTLY, tried="a")
+    item = Item(name=NAME, wanted="a,b", found="x", state=ItemState.DIFFERS, reason="because", tried="a")
+    assert judge(wanted, Found(value="x"), before) == item
+    assert judge(wanted, Found(value="a,b"), before) == replace(
+        item, found="a,b", state=ItemState.OK, tried=None
+    )
+    assert judge(wanted, None, before) == replace(item, found=None, state=ItemState.UNKNOWN)
+    assert judge(wish(None), Found(value=None), None) == Item(
+        name=NAME, wanted="", found=None, state=ItemState.DIFFERS
+    )
+
+
 def test_part_of_a_list_that_the_station_takes_is_not_fought_over() -> None:
     before = Item(name=NAME, wanted="a,b", found="a", state=ItemState.PARTLY, tried="a")
     assert judge(wish("a,b"), Found(value="a"), before).state is ItemState.PARTLY
@@ -131,6 +146,16 @@ def test_look_keeps_why_a_setting_differs(state: ItemState) -> None:
     moved = Item(name=NAME, wanted="60", found="91", state=ItemState.DIFFERS)
     assert desired.looked_at(now, before).state is state
     assert desired.looked_at(moved, before).state is ItemState.DIFFERS
+
+
+def test_look_keeps_no_state_that_is_no_answer() -> None:
+    now = Item(name=NAME, wanted="60", found="90", state=ItemState.DIFFERS)
+    assert desired.looked_at(now, None) == now
+    assert desired.looked_at(now, replace(now, state=ItemState.OK)) == now
+    fine = replace(now, state=ItemState.OK)
+    assert desired.looked_at(fine, replace(now, state=ItemState.REFUSED)) == fine
+    other = replace(now, wanted="70", state=ItemState.REFUSED)
+    assert desired.looked_at(now, other) == now
 
 
 def test_list_is_what_has_more_than_one_member() -> None:
@@ -163,10 +188,17 @@ def test_station_stands_as_its_settings(states: list[str], state: ConfigurationS
         "BasicAuthPassword",
         "VendorPassword",
         "Wifi.Passphrase",
+        "SecurityCtrlr.BasicAuthPassword[Next]",
+        "Other.authorizationkey",
     ],
 )
 def test_secrets_are_known_by_their_names(name: str) -> None:
     assert desired.is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["HeartbeatInterval", "Password.Length", "PassPhrase[password].X"])
+def test_what_only_stands_near_a_secret_is_none(name: str) -> None:
+    assert not desired.is_secret(name)
 
 
 @pytest.mark.parametrize("one", STANDARD, ids=lambda one: one.name)
@@ -252,6 +284,32 @@ def test_wire_of_2_0_1() -> None:
     }
 
 
+def test_what_is_told_badly_is_not_found() -> None:
+    """A number as a value is its text; an entry without a name is nothing."""
+    told = {"configurationKey": [{"value": "1"}, {"key": "A", "value": 5}, {"key": 7, "readonly": "true"}]}
+    assert desired.read_result("1.6", ["A", "7", "B"], told) == {
+        "A": Found(value="5"),
+        "7": Found(value=None),
+    }
+    assert desired.read_result("1.6", ["A"], {}) == {}
+    assert desired.read_result("2.0.1", ["A.B"], {}) == {}
+    results = [
+        {"component": {"name": "A"}, "variable": {"name": "B"}, "attributeStatus": "Accepted"},
+        {"component": "A", "variable": {"name": "C"}, "attributeStatus": "Accepted", "attributeValue": 5},
+    ]
+    assert desired.read_result("2.0.1", ["A.B", ".C"], {"getVariableResult": results}) == {
+        "A.B": Found(value=None),
+        ".C": Found(value="5"),
+    }
+    assert desired.write_result("2.0.1", ["A.B"], {}) == {"A.B": ItemState.REFUSED}
+    assert desired.write_result("1.6", ["A"], {}) == {"A": ItemState.REFUSED}
+
+
+def test_a_name_of_no_variable_is_asked_for_as_far_as_it_fits() -> None:
+    _, payload = desired.read_call("2.0.1", ["x" * 60])
+    assert payload == {"getVariableData": [{"component": {"name": "x" * 50}, "variable": {"name": "x" * 50}}]}
+
+
 @pytest.mark.parametrize(
     ("found", "limit"),
     [
@@ -259,6 +317,9 @@ def test_wire_of_2_0_1() -> None:
         (Found(value="4"), 4),
         (Found(value="0"), 1),
         (Found(value="5000"), 50),
+        (Found(value="50"), 50),
+        (Found(value=" 7 "), 7),
+        (Found(value="²"), 10),
         (Found(value="many"), 10),
         (Found(value=None), 10),
     ],

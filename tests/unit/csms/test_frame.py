@@ -15,6 +15,7 @@ from supervision.csms.frame import (
     Malformed,
     MessageId,
     Version,
+    action_at_sight,
     read_frame,
     write_call,
     write_error,
@@ -43,6 +44,13 @@ def test_a_result_and_an_error_are_read() -> None:
     )
 
 
+def test_an_error_keeps_its_details_and_a_result_without_payload_is_empty() -> None:
+    assert read_frame('[4,"1","NotSupported","no",{"a":1}]', V16) == CallError(
+        message_id="1", code="NotSupported", description="no", details={"a": 1}
+    )
+    assert read_frame('[3,"1",null]', V16) == CallResult(message_id="1", payload={})
+
+
 @pytest.mark.parametrize("text", ['[4,"1","GenericError"]', '[4,"1","GenericError",null,null]'])
 def test_an_error_without_description_is_still_an_error(text: str) -> None:
     assert read_frame(text, V16) == CallError(message_id="1", code="GenericError", description="", details={})
@@ -52,51 +60,64 @@ def test_a_null_payload_is_an_empty_object() -> None:
     assert read_frame('[2,"1","Heartbeat",null]', V16) == Call(message_id="1", action="Heartbeat", payload={})
 
 
+IN_QUOTES = "Expecting property name enclosed in double quotes"
+BAD_INTEGER = "an integer of more than 64 bits"
+NO_ID = "the message id is no text of 1 to 36 characters"
+UNSTORABLE = "a string holds NUL or a lone surrogate"
+
+
 @pytest.mark.parametrize(
-    ("text", "message_id", "code", "answerable"),
+    ("text", "message_id", "code", "answerable", "reason"),
     [
-        ("", "-1", ErrorCode.FRAMEWORK, False),
-        ("   ", "-1", ErrorCode.FRAMEWORK, False),
-        ("nonsense", "-1", ErrorCode.FRAMEWORK, True),
-        ("{}", "-1", ErrorCode.FRAMEWORK, True),
-        ("[]", "-1", ErrorCode.FRAMEWORK, True),
-        ("42", "-1", ErrorCode.FRAMEWORK, True),
-        ('["2","1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2.0,"1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[true,"1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[9,"1","Heartbeat",{}]', "1", ErrorCode.MESSAGE_TYPE, True),
-        ('[2,"1","Heartbeat"]', "1", ErrorCode.PROTOCOL, True),
-        ('[2,"1","Heartbeat",{},{}]', "1", ErrorCode.PROTOCOL, True),
-        ('[2,"1",["Heartbeat"],{}]', "1", ErrorCode.FORMAT, True),
-        ('[2,"1",{"a":1},{}]', "1", ErrorCode.FORMAT, True),
-        ('[2,"1","Heartbeat",[]]', "1", ErrorCode.TYPE, True),
-        ('[2,null,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True),
-        ('[2,{},"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True),
-        ('[2,"","Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True),
-        ('[2,12345,"Heartbeat",{}]', 12345, ErrorCode.PROTOCOL, True),
-        ('[2,true,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True),
-        ('[2,1.5,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True),
-        (f'[2,"{"x" * 37}","Heartbeat",{{}}]', "-1", ErrorCode.PROTOCOL, True),
-        ('[2,"1","Heartbeat",{"a":NaN}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"a":-Infinity}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"a":1e400}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"a":9223372036854775808}]', "1", ErrorCode.FRAMEWORK, True),
-        (f'[2,"1","Heartbeat",{{"a":{"9" * 5000}}}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"a":"\\ud800"}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"a":"\\u0000"}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[2,"1","Heartbeat",{"\\u0000":1}]', "1", ErrorCode.FRAMEWORK, True),
-        (f'[2,"1","Heartbeat",{"[" * 1000}', "1", ErrorCode.FRAMEWORK, True),
-        (f'[2,"1","Heartbeat",{{"a":"{"x" * 70_000}"}}]', "1", ErrorCode.FRAMEWORK, True),
-        ('[3,"1"]', "1", ErrorCode.FORMAT, False),
-        ('[3,"1",[]]', "1", ErrorCode.FORMAT, False),
-        ('[4,"1"]', "1", ErrorCode.FORMAT, False),
+        ("", "-1", ErrorCode.FRAMEWORK, False, "not JSON: Expecting value at character 0"),
+        ("   ", "-1", ErrorCode.FRAMEWORK, False, "not JSON: Expecting value at character 3"),
+        ("nonsense", "-1", ErrorCode.FRAMEWORK, True, "not JSON: Expecting value at character 0"),
+        ("{}", "-1", ErrorCode.FRAMEWORK, True, "not an array of OCPP-J"),
+        ("[]", "-1", ErrorCode.FRAMEWORK, True, "not an array of OCPP-J"),
+        ("42", "-1", ErrorCode.FRAMEWORK, True, "not an array of OCPP-J"),
+        ('["2","1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True, "no message type"),
+        ('[2.0,"1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True, "no message type"),
+        ('[true,"1","Heartbeat",{}]', "1", ErrorCode.FRAMEWORK, True, "no message type"),
+        ('[9,"1","Heartbeat",{}]', "1", ErrorCode.MESSAGE_TYPE, True, "unknown message type"),
+        ('[2,"1","Heartbeat"]', "1", ErrorCode.PROTOCOL, True, "a CALL has four elements"),
+        ('[2,"1","Heartbeat",{},{}]', "1", ErrorCode.PROTOCOL, True, "a CALL has four elements"),
+        ('[2,"1",["Heartbeat"],{}]', "1", ErrorCode.FORMAT, True, "the action is no text"),
+        ('[2,"1",{"a":1},{}]', "1", ErrorCode.FORMAT, True, "the action is no text"),
+        ('[2,"1","Heartbeat",[]]', "1", ErrorCode.TYPE, True, "the payload is no object"),
+        ('[2,null,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,{},"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,"","Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,12345,"Heartbeat",{}]', 12345, ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,true,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,1.5,"Heartbeat",{}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        (f'[2,"{"x" * 37}","Heartbeat",{{}}]', "-1", ErrorCode.PROTOCOL, True, NO_ID),
+        ('[2,"1","Heartbeat",{"a":NaN}]', "1", ErrorCode.FRAMEWORK, True, "NaN is not JSON"),
+        ('[2,"1","Heartbeat",{"a":-Infinity}]', "1", ErrorCode.FRAMEWORK, True, "-Infinity is not JSON"),
+        ('[2,"1","Heartbeat",{"a":1e400}]', "1", ErrorCode.FRAMEWORK, True, "a number out of range"),
+        ('[2,"1","Heartbeat",{"a":9223372036854775808}]', "1", ErrorCode.FRAMEWORK, True, BAD_INTEGER),
+        ('[2,"1","Heartbeat",{"a":-9223372036854775809}]', "1", ErrorCode.FRAMEWORK, True, BAD_INTEGER),
+        (f'[2,"1","Heartbeat",{{"a":{"9" * 5000}}}]', "1", ErrorCode.FRAMEWORK, True, BAD_INTEGER),
+        ('[2,"1","Heartbeat",{"a":"\\ud800"}]', "1", ErrorCode.FRAMEWORK, True, UNSTORABLE),
+        ('[2,"1","Heartbeat",{"a":"\\udfff"}]', "1", ErrorCode.FRAMEWORK, True, UNSTORABLE),
+        ('[2,"1","Heartbeat",{"a":"\ud800"}]', "1", ErrorCode.FRAMEWORK, True, UNSTORABLE),
+        ('[2,"1","Heartbeat",{"a":"\\u0000"}]', "1", ErrorCode.FRAMEWORK, True, UNSTORABLE),
+        ('[2,"1","Heartbeat",{"\\u0000":1}]', "1", ErrorCode.FRAMEWORK, True, UNSTORABLE),
+        ('[2,"1","Heartbeat",' + "[" * 1000, "1", ErrorCode.FRAMEWORK, True, "nested deeper than 32"),
+        (f'[2,"1","A",{{"a":"{"x" * 70_000}"}}]', "1", ErrorCode.FRAMEWORK, True, "more than 65536 bytes"),
+        ('[3,"1",{', "1", ErrorCode.FRAMEWORK, False, f"not JSON: {IN_QUOTES} at character 8"),
+        ('[3,"1"]', "1", ErrorCode.FORMAT, False, "not a CALLRESULT"),
+        ('[3,"1",[]]', "1", ErrorCode.FORMAT, False, "the payload is no object"),
+        ('[4,"1"]', "1", ErrorCode.FORMAT, False, "not a CALLERROR"),
+        ('[4,"1",5]', "1", ErrorCode.FORMAT, False, "not a CALLERROR"),
+        ('[4,5,"GenericError"]', 5, ErrorCode.FORMAT, False, "not a CALLERROR"),
     ],
 )
-def test_a_hostile_frame_is_refused_with_the_code_of_the_standard(
-    text: str, message_id: MessageId, code: ErrorCode, answerable: bool
+def test_a_hostile_frame_is_refused_with_the_code_of_the_standard_and_a_reason(
+    text: str, message_id: MessageId, code: ErrorCode, answerable: bool, reason: str
 ) -> None:
     frame = malformed(text)
     assert (frame.message_id, frame.code, frame.answerable) == (message_id, code, answerable)
+    assert frame.reason == reason
 
 
 def test_an_unknown_message_type_is_ignored_in_16_and_answered_in_201() -> None:
@@ -104,8 +125,54 @@ def test_an_unknown_message_type_is_ignored_in_16_and_answered_in_201() -> None:
     assert malformed('[9,"1",{}]', V201).answerable is True
 
 
-def test_the_action_of_a_broken_call_is_recovered() -> None:
-    assert malformed('[2,"7","StartTransaction",{"connectorId":1,').action == "StartTransaction"
+@pytest.mark.parametrize(
+    ("text", "message_id", "action"),
+    [
+        ('[2,"7","StartTransaction",{"connectorId":1,', "7", "StartTransaction"),
+        ('[2,"7","StartTransaction"]', "7", "StartTransaction"),
+        ('[2,"7"]', "7", None),
+        ('[2,"7",8,"StartTransaction"]', "7", None),
+        (" " * 150 + '[2,"7","StartTransaction",{', "7", "StartTransaction"),
+        (" " * 200 + '[2,"7","StartTransaction",{', "-1", None),  # not sought any further
+    ],
+)
+def test_the_action_of_a_broken_call_is_recovered(text: str, message_id: str, action: str | None) -> None:
+    frame = malformed(text)
+    assert (frame.message_id, frame.action) == (message_id, action)
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ('[2,"1","Heartbeat",{}]', "Heartbeat"),
+        (' [ 2 , "1" , "Heartbeat" , {', "Heartbeat"),
+        ('[3,"1",{}]', None),
+        ("{}", None),
+        (" " * 190 + '[2,"1","Heartbeat",{}]', None),
+    ],
+)
+def test_the_action_is_seen_at_the_beginning_without_reading_the_rest(text: str, action: str | None) -> None:
+    assert action_at_sight(text) == action
+
+
+@pytest.mark.parametrize(
+    ("number", "version"), [("1.6", V16), ("2.0.1", V201), ("2.1", None), ("ocpp1.6", None), (None, None)]
+)
+def test_a_version_is_known_by_the_number_people_write(number: str | None, version: Version | None) -> None:
+    assert Version.numbered(number) is version
+
+
+def test_a_message_id_of_36_characters_is_the_longest() -> None:
+    assert read_frame(f'[2,"{"x" * 36}","Heartbeat",{{}}]', V16) == Call(
+        message_id="x" * 36, action="Heartbeat", payload={}
+    )
+
+
+def test_a_frame_of_exactly_64_kib_is_read() -> None:
+    text = '[2,"1","X",{"a":"' + "é" * 32_758 + '"}]'
+    assert len(text.encode()) == 64 * 1024
+    assert read_frame(text, V16) == Call(message_id="1", action="X", payload={"a": "é" * 32_758})
+    assert malformed(text + " ").reason == "more than 65536 bytes"
 
 
 def test_the_largest_64_bit_integers_are_accepted() -> None:
@@ -119,7 +186,17 @@ def test_depth_32_is_accepted_and_33_refused() -> None:
         return f'[2,"1","X",{{"a":{"[" * (depth - 2)}{"]" * (depth - 2)}}}]'
 
     assert isinstance(read_frame(nested(32), V16), Call)
-    assert malformed(nested(33)).code == ErrorCode.FRAMEWORK
+    assert malformed(nested(33)).reason == "nested deeper than 32"
+
+
+def test_only_what_is_open_at_once_is_depth() -> None:
+    """Forty lists beside one that reaches the limit, and beside one that goes beyond it."""
+
+    def beside(depth: int) -> str:
+        return f'[2,"1","X",{{"a":[{"[]," * 40}{"[" * (depth - 3)}{"]" * (depth - 3)}]}}]'
+
+    assert isinstance(read_frame(beside(32), V16), Call)
+    assert malformed(beside(33)).reason == "nested deeper than 32"
 
 
 def test_brackets_inside_text_are_not_depth() -> None:
@@ -154,6 +231,8 @@ def test_error_codes_are_spelt_as_each_version_wants(code: ErrorCode, in_16: str
 def test_writers_are_compact_and_read_back() -> None:
     assert write_call("1", "Reset", {"type": "Soft"}) == '[2,"1","Reset",{"type":"Soft"}]'
     assert write_result("1", {"status": "é"}) == '[3,"1",{"status":"é"}]'
+    assert write_result('"', {}) == '[3,"\\"",{}]'
+    assert write_result(12345, {}) == "[3,12345,{}]"
     assert write_error("1", ErrorCode.GENERIC, "x" * 300, V16) == f'[4,"1","GenericError","{"x" * 255}",{{}}]'
 
 

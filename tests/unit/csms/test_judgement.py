@@ -312,6 +312,93 @@ def test_a_callerror_is_a_refusal_and_silence_is_nothing() -> None:
     )
 
 
+def test_an_answer_in_the_table_is_judged_as_if_it_had_just_come() -> None:
+    """The version, the action and what was asked each decide something."""
+    firmware = judge_command(V16, "UpdateFirmware", {}, {}, None)
+    assert firmware == Verdict(kind=PENDING, awaits=Awaits.FIRMWARE)
+    key = judge_command(V16, "GetConfiguration", {"key": ["A"]}, {"unknownKey": ["A"]}, None)
+    assert key == Verdict(kind=REFUSED, items=(ItemVerdict(subject="A", kind=REFUSED, word="NotSupported"),))
+    assert judge_command(None, "Reset", {}, {"status": "Accepted"}, None) is None
+
+
+def test_a_callerror_without_words_is_a_refusal_without_words() -> None:
+    assert judge_error({}) == Verdict(kind=REFUSED, word="", reason="")
+
+
+WHY = {"reasonCode": "InUse", "additionalInfo": "by a charge"}
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "response", "subject", "word"),
+    [
+        (
+            "GetVariables",
+            {"getVariableData": [variable("A")]},
+            {
+                "getVariableResult": [
+                    variable("A", attributeStatus="UnknownVariable", attributeStatusInfo=WHY)
+                ]
+            },
+            "OCPPCommCtrlr.A",
+            "UnknownVariable",
+        ),
+        (
+            "SetVariableMonitoring",
+            {"setMonitoringData": [variable("A", type="Delta", severity=1)]},
+            {
+                "setMonitoringResult": [
+                    variable("A", type="Delta", severity=1, status="Rejected", statusInfo=WHY)
+                ]
+            },
+            "OCPPCommCtrlr.A Delta",
+            "Rejected",
+        ),
+        (
+            CLEAR,
+            {"id": [7]},
+            {"clearMonitoringResult": [{"id": 7, "status": "NotFound", "statusInfo": WHY}]},
+            "7",
+            "NotFound",
+        ),
+    ],
+)
+def test_an_item_has_its_name_and_the_reason_of_the_station(
+    action: str, request_: dict[str, Any], response: dict[str, Any], subject: str, word: str
+) -> None:
+    item = ItemVerdict(subject=subject, kind=REFUSED, word=word, reason="InUse: by a charge")
+    assert judge(V201, action, request_, response) == Verdict(kind=REFUSED, items=(item,))
+
+
+def test_two_monitors_of_one_type_are_told_apart_by_their_severity() -> None:
+    wanted = [variable("A", type="Delta", severity=severity) for severity in (3, 4)]
+    results = [
+        variable("A", type="Delta", severity=4, status="Duplicate"),
+        variable("A", type="Delta", severity=3, status="UnsupportedMonitorType"),
+    ]
+    verdict = judge(
+        V201, "SetVariableMonitoring", {"setMonitoringData": wanted}, {"setMonitoringResult": results}
+    )
+    assert [item.word for item in verdict.items] == ["UnsupportedMonitorType", "Duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "subjects"),
+    [
+        ("SetVariables", {"setVariableData": [{}]}, ["?.?"]),
+        ("SetVariableMonitoring", {"setMonitoringData": [variable("A")]}, ["OCPPCommCtrlr.A"]),
+        (CLEAR, {"id": 7}, []),
+        ("GetConfiguration", {"key": ["None"]}, ["None"]),
+    ],
+)
+def test_what_was_asked_badly_is_named_as_far_as_it_can_be(
+    action: str, request_: dict[str, Any], subjects: list[str]
+) -> None:
+    """An answer that names nothing answers none of it."""
+    version = V16 if action == "GetConfiguration" else V201
+    verdict = judge(version, action, request_, {"configurationKey": [{}]})
+    assert [(item.subject, item.word) for item in verdict.items] == [(one, NO_ANSWER) for one in subjects]
+
+
 def test_a_verdict_is_written_as_json() -> None:
     item = ItemVerdict(subject="A", kind=REFUSED, word="Rejected")
     assert Verdict(kind=PARTLY, items=(item,)).document() == {
@@ -320,4 +407,13 @@ def test_a_verdict_is_written_as_json() -> None:
         "awaits": None,
         "reason": None,
         "items": [{"subject": "A", "kind": "refused", "word": "Rejected", "reason": None}],
+    }
+    item = ItemVerdict(subject="B", kind=PENDING, word="RebootRequired", reason="later")
+    promised = Verdict(kind=PENDING, word="Accepted", awaits=Awaits.RESTART, reason="soon", items=(item,))
+    assert promised.document() == {
+        "kind": "pending",
+        "word": "Accepted",
+        "awaits": "restart",
+        "reason": "soon",
+        "items": [{"subject": "B", "kind": "pending", "word": "RebootRequired", "reason": "later"}],
     }

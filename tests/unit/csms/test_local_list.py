@@ -81,6 +81,30 @@ def test_station_takes_so_many_entries_only() -> None:
     assert [entry.token for entry in sent(known, A, B, C).entries] == ["A", "B"]
 
 
+def test_a_station_that_names_no_number_gets_twenty_at_once() -> None:
+    known = replace(held(), limits=Limits())
+    many = [Entry(token=f"T{number:02}", type="Central") for number in range(30)]
+    assert len(sent(known, *many).entries) == 20
+
+
+def test_removals_and_changes_share_one_message() -> None:
+    step = sent(held(A, B, per_message=2), A, C)
+    assert (step.entries, step.removed) == ((C,), (("B", "ISO14443"),))
+    assert step.after == {"A": "ISO14443||", "C": "ISO14443||"}
+
+
+def test_a_difference_as_long_as_the_list_is_still_a_difference() -> None:
+    assert sent(held(B), A).full is True  # one in, one out, of a list of one
+    assert sent(held(A, B), C, A).full is False
+    assert sent(held(A), *()).removed == (("A", "ISO14443"),)
+
+
+def test_only_what_becomes_version_one_is_told_in_full() -> None:
+    assert sent(held(A, version=1), A, B).full is False
+    assert sent(replace(held(A, version=0), held={"A": A.fingerprint}), A, B).full is True
+    assert (sent(held(A, version=MOST_VERSION - 1), A, B).version) == MOST_VERSION
+
+
 def test_removals_go_first_when_the_message_is_full() -> None:
     step = sent(held(A, B, per_message=1), A, C)
     assert (step.entries, step.removed) == ((), (("B", "ISO14443"),))
@@ -95,6 +119,54 @@ def test_refused_difference_is_followed_by_the_full_list(status: str) -> None:
         after = local_list.told_version(after, 9)
     step = sent(after, A, B)
     assert (step.full, step.version) == (True, 10 if status == "VersionMismatch" else 6)
+
+
+def test_an_accepted_list_ends_all_doubt_and_patience() -> None:
+    before = replace(held(A), failures=3, refused=True, retry_at=NOW, doubt=(6, {}))
+    step = sent(held(A), A, B)
+    assert local_list.answered(before, step, "Accepted", NOW) == held(A, B, version=6)
+
+
+def test_silence_and_errors_are_remembered_until_the_version_is_told() -> None:
+    step = sent(held(A), A, B)
+    silent = local_list.unanswered(held(A), step, None, NOW)
+    soon = NOW + timedelta(minutes=5)
+    assert silent == replace(
+        held(A), has_version=False, doubt=(6, dict(step.after)), failures=1, retry_at=soon
+    )
+    refused = local_list.unanswered(held(A), step, "InternalError", NOW)
+    assert refused == replace(held(A), has_version=False, held=None, failures=1, refused=True, retry_at=soon)
+
+
+@pytest.mark.parametrize(("error_code", "refused"), [("GenericError", True), (None, False)])
+def test_a_question_without_an_answer_is_put_off(error_code: str | None, refused: bool) -> None:
+    after = local_list.put_off(ASKED, error_code, NOW)
+    assert after == replace(ASKED, failures=1, refused=refused, retry_at=NOW + timedelta(minutes=5))
+
+
+def test_what_others_have_changed_is_not_known_any_more() -> None:
+    before = replace(held(A), doubt=(6, {}))
+    assert local_list.changed_by_others(before) == replace(held(A), has_version=False, held=None)
+
+
+@pytest.mark.parametrize(
+    ("reported", "after"),
+    [
+        (0, replace(held(version=0), held={})),
+        (5, held(A)),
+        (6, replace(held(A, B), version=6)),
+        (7, replace(held(version=7), held=None)),
+    ],
+)
+def test_the_version_told_settles_what_the_station_holds(reported: int, after: Known) -> None:
+    """It held 5; whether it took 6 nobody knows."""
+    doubtful = replace(held(A), has_version=False, doubt=(6, dict(held(A, B).held or {})))
+    assert local_list.told_version(doubtful, reported) == after
+
+
+def test_a_boot_forgets_what_was_learnt_and_keeps_the_list() -> None:
+    before = replace(held(A), failures=4, retry_at=NOW, supported=False, doubt=(6, {}))
+    assert local_list.booted(before) == Known(version=5, held=held(A).held, doubt=(6, {}))
 
 
 def test_refused_full_list_waits_longer_each_time() -> None:
@@ -116,9 +188,11 @@ def test_unsupported_is_never_asked_again_before_the_next_boot() -> None:
     for moment in (NOW, NOW + timedelta(days=900)):
         assert next_step(known, [B], moment) == Rest(state=ListState.NOT_SUPPORTED)
     assert next_step(local_list.booted(known), [B], NOW) == AskLimits()
-    assert not local_list.told_version(ASKED, -1).supported
-    assert not local_list.unanswered(held(A), sent(held(A), B), "NotImplemented", NOW).supported
-    assert not local_list.put_off(ASKED, "NotSupported", NOW).supported
+    assert known == replace(held(A), supported=False)
+    assert local_list.told_version(ASKED, -1) == replace(ASKED, supported=False)
+    step = sent(held(A), B)
+    assert local_list.unanswered(held(A), step, "NotImplemented", NOW) == replace(held(A), supported=False)
+    assert local_list.put_off(ASKED, "NotSupported", NOW) == replace(ASKED, supported=False)
 
 
 def test_after_silence_the_version_tells_which_list_the_station_holds() -> None:
@@ -170,7 +244,7 @@ def test_accepted_messages_lead_to_the_wanted_list(
 
 def test_wire_of_both_versions() -> None:
     entry = Entry(token="A", type="ISO14443", expires_at="2026-12-01T00:00:00Z", parent="G")
-    send = Send(version=7, full=False, entries=(entry,), removed=(("B", "odd"),))
+    send = Send(version=7, full=False, entries=(entry,), removed=(("B", "odd"), ("C", "KeyCode")))
     assert local_list.payload("1.6", send) == {
         "listVersion": 7,
         "updateType": "Differential",
@@ -184,6 +258,7 @@ def test_wire_of_both_versions() -> None:
                 },
             },
             {"idTag": "B"},
+            {"idTag": "C"},
         ],
     }
     assert local_list.payload("2.0.1", send) == {
@@ -199,6 +274,7 @@ def test_wire_of_both_versions() -> None:
                 },
             },
             {"idToken": {"idToken": "B", "type": "Central"}},
+            {"idToken": {"idToken": "C", "type": "KeyCode"}},
         ],
     }
     assert local_list.payload("2.0.1", Send(version=8, full=True)) == {
@@ -232,6 +308,11 @@ def test_wire_of_both_versions() -> None:
             {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": "15"}]},
             Limits(per_message=15),
         ),
+        (
+            "2.0.1",
+            {"getVariableResult": [{"attributeStatus": "Accepted", "attributeValue": 1}]},
+            Limits(per_message=1),
+        ),
         ("2.0.1", {"getVariableResult": [{"attributeStatus": "UnknownVariable"}]}, Limits()),
     ],
 )
@@ -239,6 +320,47 @@ def test_limits_are_read_as_stations_tell_them(
     version: local_list.OcppVersion, response: dict[str, object], limits: Limits
 ) -> None:
     assert local_list.limits_in(version, response) == limits
+
+
+def test_questions_for_the_limits() -> None:
+    assert local_list.limits_question("1.6") == (
+        "GetConfiguration",
+        {"key": ["LocalAuthListMaxLength", "SendLocalListMaxLength"]},
+    )
+    wanted = {"component": {"name": "LocalAuthListCtrlr"}, "variable": {"name": "ItemsPerMessage"}}
+    assert local_list.limits_question("2.0.1") == ("GetVariables", {"getVariableData": [wanted]})
+
+
+@pytest.mark.parametrize(
+    ("version", "response", "number"),
+    [
+        ("1.6", {"listVersion": 7}, 7),
+        ("1.6", {"versionNumber": 7}, None),
+        ("2.0.1", {"versionNumber": 0}, 0),
+        ("2.0.1", {"listVersion": 7}, None),
+        ("2.0.1", {"versionNumber": True}, None),
+        ("2.0.1", {"versionNumber": "7"}, None),
+    ],
+)
+def test_the_version_is_read_where_each_standard_has_it(
+    version: local_list.OcppVersion, response: dict[str, object], number: int | None
+) -> None:
+    assert local_list.version_in(version, response) == number
+
+
+def test_a_group_too_long_for_a_version_is_left_out() -> None:
+    entries = [Entry(token="A", type="Central", parent="x" * n) for n in (20, 21)]
+    assert [local_list.fits("1.6", entry) for entry in entries] == [True, False]
+
+
+def test_a_badge_without_end_and_group_is_written_without_them() -> None:
+    send = Send(version=1, full=True, entries=(A,))
+    assert local_list.payload("1.6", send)["localAuthorizationList"] == [
+        {"idTag": "A", "idTagInfo": {"status": "Accepted"}}
+    ]
+    assert local_list.payload("2.0.1", send)["localAuthorizationList"] == [
+        {"idToken": {"idToken": "A", "type": "ISO14443"}, "idTokenInfo": {"status": "Accepted"}}
+    ]
 
 
 def test_badge_too_long_for_a_version_is_left_out() -> None:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervision.csms.machine import ChargingTransaction, State, apply, decide, fold
+from supervision.csms.machine import (
+    ChargingTransaction,
+    State,
+    apply,
+    decide,
+    fold,
+    lasted_h,
+    most_wh,
+    stopped_by,
+)
 from supervision.csms.model import (
     RANK_OF_STOP,
     Ground,
@@ -96,6 +105,32 @@ def test_duplicates_change_nothing(facts: list[TransactionFact]) -> None:
     assert folded(*facts) == folded(*once)
 
 
+def test_of_two_readings_of_one_rank_the_first_heard_counts() -> None:
+    """Two meter values of one instant in 1.6: a repeat that says something else changes no register."""
+    other = replace(UPDATED, first_register_wh=1, last_register_wh=9, id_token="04FF")
+    assert folded(replace(UPDATED, id_token="04A1"), other) == folded(replace(UPDATED, id_token="04A1"))
+
+
+def test_of_two_charging_states_of_one_rank_the_last_heard_counts() -> None:
+    row = folded(STARTED, UPDATED, replace(UPDATED, charging_state="SuspendedEV"))
+    assert row.charging_state == "SuspendedEV"
+
+
+def test_the_first_word_of_an_instant_says_when_it_was_received() -> None:
+    later = START + timedelta(hours=3)
+    row = folded(UPDATED, replace(UPDATED, received_at=later))
+    assert row.started_received_at == UPDATED.received_at
+
+
+def test_a_badge_first_told_at_the_end_is_the_one_that_charged() -> None:
+    row = folded(UPDATED, replace(ENDED, id_token="04B2"))
+    assert (row.id_token, row.token_rank) == ("04B2", RANK_OF_STOP)
+
+
+def test_an_open_charge_without_its_start_says_so() -> None:
+    assert (folded(UPDATED).review, folded(STARTED, UPDATED).review) == ("start_missing", None)
+
+
 def test_an_unknown_stop_is_reconstructed_for_review_without_energy() -> None:
     row = folded(ENDED)
     assert (row.state, row.meter_start_wh, row.meter_stop_wh, row.energy_wh) == (
@@ -126,6 +161,12 @@ def test_an_end_without_register_uses_the_last_reading_and_says_so() -> None:
 def test_one_reading_of_the_counter_gives_no_energy() -> None:
     row = folded(STARTED, replace(ENDED, last_register_wh=None))
     assert (row.meter_stop_wh, row.energy_wh, row.review) == (None, None, "no_stop_reading,no_readings")
+
+
+def test_one_reading_on_the_way_gives_no_energy() -> None:
+    row = folded(UPDATED, replace(ENDED, last_register_wh=None))
+    assert (row.meter_stop_wh, row.energy_wh) == (None, None)
+    assert row.review == "start_missing,no_stop_reading,no_readings"
 
 
 def test_a_start_without_register_gives_no_energy_from_the_lifetime_counter() -> None:
@@ -174,6 +215,34 @@ def test_more_energy_than_power_times_time_is_held_for_review() -> None:
     assert folded(STARTED, fact(Phase.ENDED, RANK_OF_STOP, 60, 1000 + 24_300)).review is None
 
 
+def test_the_most_energy_is_power_and_a_tenth_times_hours_and_the_rounding_of_a_meter() -> None:
+    """Two hours of 20 kW: 44 000 Wh and 100; what is exactly that is possible."""
+    full = fact(Phase.ENDED, RANK_OF_STOP, 120, 1000 + 44_100)
+    row = folded(STARTED, full, max_power_w=20_000)
+    assert (most_wh(row, 20_000), row.review) == (44_100, None)
+
+
+def test_where_the_power_is_not_known_no_energy_is_too_much() -> None:
+    row = folded(STARTED, fact(Phase.ENDED, RANK_OF_STOP, 60, 9_999_999), max_power_w=None)
+    assert (most_wh(row, None), row.energy_wh, row.review) == (None, 9_998_999, None)
+
+
+@pytest.mark.parametrize(
+    ("told_min", "received_min", "hours"),
+    [(90, 30, 1.5), (30, 90, 1.5), (-30, -60, 0.0), (0, None, 0.0), (30, None, 0.5), (None, None, 0.0)],
+)
+def test_a_charge_lasted_the_longer_of_both_times(
+    told_min: int | None, received_min: int | None, hours: float
+) -> None:
+    told, received = (
+        None if minute is None else START + timedelta(minutes=minute) for minute in (told_min, received_min)
+    )
+    row = ChargingTransaction(
+        started_at=START, started_received_at=START, stopped_at=told, stopped_received_at=received
+    )
+    assert lasted_h(row) == hours
+
+
 def test_an_offline_replay_is_judged_by_the_time_of_the_station() -> None:
     received = START + timedelta(days=1)
     row = folded(replace(STARTED, received_at=received), replace(ENDED, received_at=received))
@@ -181,8 +250,8 @@ def test_an_offline_replay_is_judged_by_the_time_of_the_station() -> None:
 
 
 def test_the_place_may_be_told_later() -> None:
-    row = folded(replace(STARTED, evse_id=None), replace(UPDATED, evse_id=2, connector_id=1), ENDED)
-    assert row.evse_id == 2
+    row = folded(replace(STARTED, evse_id=None), replace(UPDATED, evse_id=2, connector_id=3), ENDED)
+    assert (row.evse_id, row.connector_id) == (2, 3)
 
 
 PRESUMED = PresumedEnd(ground=Ground.IDLE, at=UPDATED.at)
@@ -196,6 +265,17 @@ def test_a_presumed_end_stands_at_the_last_reading_and_says_so() -> None:
     row = presumed()
     assert (row.state, row.stopped_at, row.stop_reason) == (State.ENDED, UPDATED.at, "Presumed idle")
     assert (row.meter_stop_wh, row.energy_wh, row.review) == (3500, 2500, "presumed_end,no_stop_reading")
+
+
+def test_a_presumed_end_is_told_in_words_and_its_energy_is_doubted_like_any() -> None:
+    never = PresumedEnd(ground=Ground.NEVER_STARTED, at=UPDATED.at)
+    row = decide(folded(STARTED, fact(Phase.UPDATED, 1, 30, 90_000)), never, max_power_w=22_000)
+    assert (row.stop_reason, row.presumed) == ("Presumed never started", "never_started")
+    assert row.review == "presumed_end,no_stop_reading,implausible_energy"
+
+
+def test_the_reading_it_rests_on_told_again_leaves_a_presumed_end_alone() -> None:
+    assert apply(presumed(), UPDATED, max_power_w=22_000) == presumed()
 
 
 def test_a_late_stop_replaces_a_presumed_end_and_leaves_no_trace() -> None:
@@ -234,3 +314,58 @@ def test_the_same_energy_told_late_is_no_change() -> None:
     settled = decide(presumed(), Settlement(how=SettledHow.ACCEPTED, energy_wh=2500), max_power_w=22_000)
     row = apply(settled, replace(ENDED, last_register_wh=3500), max_power_w=22_000)
     assert (row.energy_wh, row.stop_reason, row.review) == (2500, "EVDisconnected", None)
+
+
+STOP = replace(ENDED, id_token="04A1")
+
+
+@pytest.mark.parametrize(
+    ("rows", "stop", "key"),
+    [
+        pytest.param({}, STOP, None, id="nothing charges"),
+        pytest.param({7: folded(STARTED)}, STOP, 7, id="the only one that charges"),
+        pytest.param({7: folded(STARTED)}, replace(STOP, id_token="04a1"), 7, id="in other letters"),
+        pytest.param({7: folded(STARTED)}, replace(STOP, id_token=None), 7, id="a stop without a badge"),
+        pytest.param({7: folded(STARTED)}, replace(STOP, id_token="04FF"), None, id="another badge"),
+        pytest.param({7: folded(UPDATED)}, STOP, None, id="a charge whose badge is not known"),
+        pytest.param({7: folded(STARTED)}, replace(STOP, at=START), 7, id="at the instant of the start"),
+        pytest.param(
+            {7: folded(STARTED)}, replace(STOP, at=START - timedelta(seconds=1)), None, id="before the start"
+        ),
+        pytest.param({7: folded(STARTED), 8: folded(STARTED)}, STOP, None, id="two could be meant"),
+        pytest.param({7: folded(STARTED, ENDED), 8: folded(STARTED)}, STOP, 7, id="it is repeated"),
+        pytest.param(
+            {7: folded(STARTED, ENDED), 8: folded(STARTED)},
+            replace(STOP, last_register_wh=6001),
+            8,
+            id="another stop of that instant",
+        ),
+        pytest.param(
+            {7: folded(STARTED, ENDED), 8: folded(STARTED)},
+            replace(STOP, at=ENDED.at + timedelta(seconds=1)),
+            8,
+            id="another instant",
+        ),
+        pytest.param(
+            {7: folded(STARTED, ENDED)},
+            replace(STOP, at=ENDED.at + timedelta(microseconds=999)),
+            7,
+            id="the same millisecond",
+        ),
+        pytest.param({7: presumed(), 8: folded(STARTED)}, STOP, 8, id="an open one before a presumed end"),
+        pytest.param({7: presumed()}, STOP, 7, id="the end that was presumed"),
+        pytest.param(
+            {7: presumed(), 8: folded(STARTED)},
+            replace(STOP, at=UPDATED.at, last_register_wh=3500),
+            8,
+            id="a presumed end repeats no stop",
+        ),
+        pytest.param(
+            {7: folded(STARTED, ENDED)}, replace(STOP, last_register_wh=6001), None, id="ended otherwise"
+        ),
+    ],
+)
+def test_a_stop_without_an_id_ends_the_one_charge_it_can_be(
+    rows: dict[int, ChargingTransaction], stop: TransactionFact, key: int | None
+) -> None:
+    assert stopped_by(rows, stop) == key

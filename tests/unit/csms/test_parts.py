@@ -44,6 +44,7 @@ def test_the_answers_become_one() -> None:
         {},
     ]
     assert joined("ClearVariableMonitoring", parts) == {"clearMonitoringResult": [1, 2, 3], "customData": {}}
+    assert joined("ClearVariableMonitoring", parts[1::-1]) == {"clearMonitoringResult": [3, 1, 2]}
     assert joined("ClearVariableMonitoring", parts[:1]) == parts[0]
     assert joined("Reset", [{"status": "Accepted"}]) == {"status": "Accepted"}
     assert joined("SetVariables", []) is None

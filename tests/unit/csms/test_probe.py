@@ -37,6 +37,132 @@ def concluded(step: StepName, now: Situation) -> dict[str, Any] | None:
     return None if after.step is step else dict(after.findings)
 
 
+TRIGGER_16 = {"requestedMessage": "MeterValues", "connectorId": 2}
+SECOND = replace(CHARGE, evse_id=2)
+
+
+@pytest.mark.parametrize(
+    ("step", "now", "command"),
+    [
+        (StepName.FEATURES, situation(), ("GetConfiguration", {})),
+        (StepName.MEASURANDS, situation(charge=SECOND), ("TriggerMessage", TRIGGER_16)),
+        (StepName.MEASURANDS, situation(charge=None), ("TriggerMessage", {**TRIGGER_16, "connectorId": 1})),
+        (
+            StepName.MEASURANDS,
+            situation(ocpp="2.0.1", charge=SECOND),
+            ("TriggerMessage", {"requestedMessage": "MeterValues", "evse": {"id": 2}}),
+        ),
+        (
+            StepName.CLOCK,
+            situation(charge=None),
+            ("TriggerMessage", {"requestedMessage": "StatusNotification", "connectorId": 1}),
+        ),
+        (
+            StepName.CLOCK,
+            situation(ocpp="2.0.1", charge=None),
+            (
+                "TriggerMessage",
+                {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}},
+            ),
+        ),
+        (StepName.CAR, situation(), None),
+        (StepName.LOW, situation(charge=None), None),
+        (StepName.LOW, situation(), probe.limit_command(situation(), CHARGE, 6.0)),
+        (StepName.HIGH, situation(), probe.limit_command(situation(), CHARGE, 16)),
+        (StepName.PAUSE, situation(), probe.limit_command(situation(), CHARGE, 0.0)),
+        (StepName.WAKE, situation(), probe.limit_command(situation(), CHARGE, 16)),
+        (StepName.CLEAR, situation(), ("ClearChargingProfile", {"id": 9001})),
+        (StepName.CLEAR, situation(ocpp="2.0.1"), ("ClearChargingProfile", {"chargingProfileId": 9001})),
+    ],
+)
+def test_each_step_sends_its_command(
+    step: StepName, now: Situation, command: tuple[str, dict[str, Any]] | None
+) -> None:
+    assert probe.STEPS[step].command(now) == command
+
+
+def test_features_of_2_0_1_are_asked_by_their_variables() -> None:
+    action, payload = probe.STEPS[StepName.FEATURES].command(situation(ocpp="2.0.1")) or ("", {})
+    assert (action, payload) == (
+        "GetVariables",
+        {
+            "getVariableData": [
+                {"component": {"name": component}, "variable": {"name": variable}}
+                for component, variable in probe.CAPABILITIES_201
+            ]
+        },
+    )
+
+
+def test_limit_of_2_0_1_names_the_charge_as_it_is_told() -> None:
+    """In watts for three phases; a clock that is ahead changes nothing."""
+    now = situation(0, ocpp="2.0.1", unit="W", stack_level=3, clock_offset_s=600.0)
+    assert probe.limit_command(now, CHARGE, 10.0) == (
+        "SetChargingProfile",
+        {
+            "evseId": 1,
+            "chargingProfile": {
+                "id": 9001,
+                "transactionId": "7",
+                "stackLevel": 3,
+                "chargingProfilePurpose": "TxProfile",
+                "chargingProfileKind": "Absolute",
+                "chargingSchedule": [
+                    {
+                        "id": 1,
+                        "startSchedule": "2026-11-21T07:50:00Z",
+                        "chargingRateUnit": "W",
+                        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6900.0}],
+                    }
+                ],
+            },
+        },
+    )
+
+
+def test_findings_of_earlier_steps_are_kept() -> None:
+    before = Progress(step=StepName.PAUSE, since=NOW, findings={"car": "yes"})
+    after = probe.advance(before, situation(50, **TAKEN, samples=powers((30, 100))))
+    assert after == Progress(step=StepName.WAKE, since=later(50), findings={"car": "yes", "pauses": "yes"})
+    assert probe.begin(NOW) == Progress(step=StepName.FEATURES, since=NOW, findings={})
+
+
+@pytest.mark.parametrize(
+    ("step", "told", "finding"),
+    [
+        (StepName.LOW, [(30, 4830)], {"obeys_low": "yes"}),  # 6 A and a margin of 1 A, three phases
+        (StepName.LOW, [(30, 4831)], None),
+        (StepName.HIGH, [(30, 4830)], None),
+        (StepName.HIGH, [(30, 4831)], {"obeys_high": "yes"}),
+        (StepName.HIGH, [(30, 11_730), (40, 11_730)], {"obeys_high": "yes"}),  # 16 A and the margin
+        (StepName.HIGH, [(30, 11_731), (40, 11_731)], {"obeys_high": "no"}),
+        (StepName.PAUSE, [(30, probe.IDLE_W)], {"pauses": "yes"}),
+        (StepName.PAUSE, [(30, probe.IDLE_W + 1)], None),
+        (StepName.WAKE, [(30, probe.DRAWING_W)], {"wakes": "yes"}),
+        (StepName.WAKE, [(30, probe.DRAWING_W - 1)], None),
+        (StepName.WAKE, [], None),
+    ],
+)
+def test_power_decides_from_its_margin_on(
+    step: StepName, told: list[tuple[float, int]], finding: dict[str, str] | None
+) -> None:
+    assert concluded(step, situation(50, **TAKEN, samples=powers(*told))) == finding
+
+
+def test_samples_without_a_power_and_those_too_early_say_nothing() -> None:
+    settle_s = probe.SETTLE.total_seconds()
+    told = (*powers((settle_s - 1, 100), (settle_s, 200)), Sample(at=later(50), register_wh=5))
+    assert situation(50, samples=told).settled == powers((settle_s, 200))
+
+
+def test_a_refused_profile_of_no_car_is_not_asked_about() -> None:
+    waiting = situation(response={"status": "Rejected"}, is_over=False)
+    assert concluded(StepName.LOW, waiting) is None
+    assert concluded(StepName.PAUSE, waiting) is None
+    assert concluded(StepName.CLEAR, waiting) is None
+    assert concluded(StepName.CLEAR, situation(is_over=True)) == {}
+
+
 def test_steps_follow_one_another_and_end() -> None:
     progress, seen = probe.begin(NOW), []
     while progress.step is not StepName.DONE:
@@ -173,6 +299,13 @@ def test_limit_begins_in_the_past_of_a_clock_that_is_behind() -> None:
         ([(0, 6000, 1000), (600, 6000, 1001)], "implausible"),  # kWh called Wh
         ([(0, 6000, 1000), (600, 6000, 1_001_000)], "implausible"),
         ([(0, 100, 1000), (600, 100, 1000)], "ok"),  # too little flowed to tell
+        ([(0, 3000, 1000), (600, 3000, 1249)], "implausible"),  # of 500 Wh
+        ([(0, 3000, 1000), (600, 3000, 1250)], "ok"),
+        ([(0, 3000, 1000), (600, 3000, 2000)], "ok"),
+        ([(0, 3000, 1000), (600, 3000, 2001)], "implausible"),
+        ([(0, 2999, 1000), (600, 3000, 1000)], "ok"),
+        ([(0, 2000, 1000), (600, 4000, 1000)], "implausible"),  # the mean of both powers
+        ([(0, 6000, 1000), (600, 6000, 2000), (1200, 6000, 3000)], "ok"),
     ],
 )
 def test_counter_is_held_against_power(told: list[tuple[float, int, int | None]], word: str) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from supervision.csms import v16, v201, wire
 from supervision.csms.frame import Version
-from supervision.csms.masking import mask_frame
 from supervision.csms.model import (
     RANK_OF_STOP,
     Boot,
@@ -272,26 +271,3 @@ def test_every_decision_can_be_written_in_both_versions(status: IdTokenStatus) -
     assert info_16 == {"status": status.value, "parentIdTag": "GROUP", "expiryDate": STAMP}
     assert violations(Version.V16, "Authorize", {"idTagInfo": info_16}, answer=True) == []
     assert violations(Version.V201, "Authorize", {"idTokenInfo": info_201}, answer=True) == []
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        '[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"S3CRET"}]',
-        '[2,"1","SetVariables",{"setVariableData":[{"attributeValue":"S3CRET","component":{"name":"SecurityCtrlr"},'
-        '"variable":{"name":"BasicAuthPassword"}}]}]',
-        '[2,"1","GetDiagnostics",{"location":"ftp://user:S3CRET@host/x"}]',
-        '[2,"1","SetNetworkProfile",{"connectionData":{"vpn":{"user":"u","password":"S3CRET"}}}]',
-        '[3,"1",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"S3CRET"}]}]',
-        '[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"S3CRET"',
-    ],
-)
-def test_a_secret_leaves_no_trace_in_a_stored_frame(frame: str) -> None:
-    masked = mask_frame(frame)
-    assert "S3CRET" not in masked
-    assert "***" in masked
-
-
-def test_a_frame_without_secrets_is_stored_as_received() -> None:
-    frame = '[2, "1", "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "300"}]'
-    assert mask_frame(frame) == frame

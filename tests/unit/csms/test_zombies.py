@@ -68,6 +68,7 @@ def test_each_ground_holds_from_its_instant_on_and_ends_the_charge_where_it_was_
         charge(evse_status=ConnectorStatus.FAULTED),
         charge(evse_status=ConnectorStatus.AVAILABLE, evse_status_at=START),
         charge(evse_status=ConnectorStatus.AVAILABLE, evse_status_at=None),
+        charge(newer_started_at=after(hours=1)),
     ],
     ids=[
         "plugged for a week",
@@ -77,10 +78,27 @@ def test_each_ground_holds_from_its_instant_on_and_ends_the_charge_where_it_was_
         "faulted",
         "free only before the start",
         "never told its status",
+        "nobody knows when the newer one was told",
     ],
 )
 def test_no_ground_however_long_it_lasts(seen: OpenCharge) -> None:
     assert presumed_end(seen, after(days=7)) is None
+
+
+def test_a_charge_heard_of_in_the_instant_the_next_began_has_ended_there() -> None:
+    seen = charge(heard_at=after(hours=1), newer_started_at=after(hours=1), newer_received_at=after(hours=1))
+    end = PresumedEnd(ground=Ground.SUPERSEDED, at=after(hours=1))
+    assert presumed_end(seen, after(hours=1, minutes=5)) == end
+
+
+def test_a_charge_heard_of_at_a_free_evse_is_given_its_time_anew() -> None:
+    seen = charge(
+        heard_at=after(hours=2), evse_status=ConnectorStatus.AVAILABLE, evse_status_at=after(hours=1)
+    )
+    assert presumed_end(seen, after(hours=2, minutes=14)) is None
+    assert presumed_end(seen, after(hours=2, minutes=15)) == PresumedEnd(
+        ground=Ground.IDLE, at=after(hours=2)
+    )
 
 
 def test_a_free_evse_of_a_station_that_is_away_says_nothing() -> None:
