@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from supervision.csms.machine import ChargingTransaction, Doubt, State
-from supervision.csms.metering import Seen, doubts, in_order, joined, seen_in, unit_factor
-from supervision.csms.model import ENERGY_REGISTER, POWER_IMPORT, MeterSample, ReadingKind
+from supervision.csms.metering import Seen, doubts, joined, seen_in, unit_factor
+from supervision.csms.model import ENERGY_REGISTER, POWER_IMPORT, MeterSample, ReadingKind, in_order
 
 START = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 REGISTER, POWER = ReadingKind(ENERGY_REGISTER, "Wh"), ReadingKind(POWER_IMPORT, "W")
