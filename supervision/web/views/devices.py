@@ -19,6 +19,7 @@ from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.commands import Target
 from supervision.web.views.frames import RawFrame, matches, readable
 from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.relay import relay_of
 from supervision.web.views.security import security_of
 from supervision.web.views.station_model import (
     ChargingStationState,
@@ -199,6 +200,7 @@ async def device_view(
     kind: str,
     limit: int,
     outcome: CommandOutcome | None,
+    may_administer: bool,
     now: datetime,
 ) -> ChargingStationView:
     """Compose the page of one device; `limit` counts frames before the filter."""
@@ -226,6 +228,9 @@ async def device_view(
         outcome=outcome,
         commands=await _commands(services, device),
         security=await security_of(services, device.organisation_id, identity, device.zone),
+        relay=await relay_of(
+            services, device.organisation_id, identity, device.zone, editable=may_administer
+        ),
         now=now.astimezone(device.zone),
     )
 
