@@ -175,12 +175,12 @@ class Relays:
         for name, relay in by_station.items():
             if name not in self._running:
                 said = asyncio.Event()
-                task = tasks.create_task(self._serve(relay, said), name=f"relay {name}")
+                task = tasks.create_task(self._serve(tasks, relay, said), name=f"relay {name}")
                 self._running[name] = _Running(relay=relay, task=task, said=said)
 
     # --- one relay --------------------------------------------------------------------------------------
 
-    async def _serve(self, relay: Relay, said: asyncio.Event) -> None:
+    async def _serve(self, tasks: asyncio.TaskGroup, relay: Relay, said: asyncio.Event) -> None:
         elsewhere = OwnerElsewhere(said)
         one = _OneRelay(
             relay,
@@ -192,6 +192,7 @@ class Relays:
             clock=self._clock,
             patience=self._patience,
             draw=self._draw,
+            tasks=tasks,
         )
         with ExitStack() as owners:
             if relay.owner is Owner.THERE:
@@ -214,7 +215,9 @@ class _OneRelay:
         clock: Clock,
         patience: Patience,
         draw: Callable[[], float],
+        tasks: asyncio.TaskGroup,
     ) -> None:
+        self._tasks = tasks
         self._relay = relay
         self._said = said
         self._elsewhere = elsewhere
@@ -225,6 +228,7 @@ class _OneRelay:
         self._patience = patience
         self._draw = draw
         self._failures = 0
+        self._speaks_next: Version | None = None
 
     async def run(self) -> None:
         while True:
@@ -240,13 +244,13 @@ class _OneRelay:
                 await self._end(Trouble.OUR_FAULT)
 
     async def _wanted_version(self) -> Version:
-        """Wait until there is something to dial for; return the version the station speaks."""
+        """Wait until there is something to dial for; return the version of what is to be told next."""
         while True:
             self._said.clear()
             facts = await self._records.station()
             known = facts.version is not None and facts.boot is not None
             if known and facts.version and (facts.online or await self._records.is_behind()):
-                return facts.version
+                return self._speaks_next or facts.version
             try:
                 async with asyncio.timeout(self._patience.poll_s):
                     await self._said.wait()
@@ -274,8 +278,10 @@ class _OneRelay:
                 said=self._said,
                 elsewhere=self._elsewhere,
                 proved=self._proved,
+                process=self._tasks,
             )
             await _one_error(courier.run())
+        self._speaks_next = courier.speaks_next
         await self._records.disconnected()
         log.info("relay.left", charging_station=relay.charging_station)
 

@@ -63,11 +63,15 @@ class SecondBackend:
 
     async def ask(self, message_id: str, action: str, payload: Payload) -> list[Any]:
         """Send a CALL over the open line and return what answers it."""
-        assert self._socket is not None
         answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._asked[message_id] = answer
-        await self._socket.send(json.dumps([2, message_id, action, payload]))
+        await self.send(message_id, action, payload)
         return await answer
+
+    async def send(self, message_id: str, action: str, payload: Payload) -> None:
+        """Send a CALL over the open line."""
+        assert self._socket is not None
+        await self._socket.send(json.dumps([2, message_id, action, payload]))
 
     async def cut(self) -> None:
         """Cut the line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -330,16 +331,53 @@ async def test_backend_that_hangs_delays_neither_the_station_nor_another_relay(s
     assert list(sound.charges) == ["tx-1"]
 
 
-async def test_station_that_changes_its_version_is_dialled_anew(sqlite_db: Database) -> None:
-    async with relayed(sqlite_db) as (system, backend):
+async def test_station_that_changes_its_version_loses_no_charge_on_the_way(sqlite_db: Database) -> None:
+    await write_stations(sqlite_db)
+    clock = FixedClock(NOW)
+    async with second_backend() as backend, relaying_system(sqlite_db, clock) as system:
+        backend.boot_answers = [{"status": "Pending", "interval": 60}]
+        await system.begin("CP16", backend.url)
         async with system.server.station() as point:
+            await system.troubled("CP16", "boot_pending")
             await charge(point)
-            await system.settled("CP16")
         async with system.server.station("CP16", V201) as point:
             await point.answer("TransactionEvent", event("Started", 0))
+            clock.advance(seconds=60)
             await until(lambda: "tx-1" in backend.charges)
+            state = await system.settled("CP16")
+    assert backend.charges == {
+        7000: charge_there(7000),
+        "tx-1": [("Started", event("Started", 0))],
+    }
+    assert (state["delivered"], state["lost"]) == (4, 0)
     offered = [request.headers["Sec-WebSocket-Protocol"] for request in backend.handshakes]
     assert offered == [V16, V201]
+
+
+async def test_command_is_followed_to_its_end_though_the_line_is_cut(sqlite_db: Database) -> None:
+    asked = asyncio.Event()
+
+    def silent(_action: str, _payload: dict[str, Any]) -> None:
+        asked.set()
+
+    async with (
+        relayed(sqlite_db, owner=Owner.THERE) as (system, backend),
+        system.server.station(respond=silent) as point,
+    ):
+        await system.settled("CP16")
+        await backend.send("a", "UnlockConnector", {"connectorId": 1})
+        await asked.wait()
+        await backend.cut()
+        await system.troubled("CP16", "line_lost")
+        _, message_id, _, _ = point.commands[0]
+        await point.socket.send(json.dumps([3, message_id, {"status": "Unlocked"}]))
+
+        async def ended() -> bool:
+            async with sqlite_db.read(ALL) as reader:
+                state: str = await reader.scalar(select(commands.c.state))
+                return state == "answered"
+
+        await until(ended)
 
 
 # --- owner elsewhere --------------------------------------------------------------------------------------

@@ -17,12 +17,14 @@ from sqlalchemy import Table, select
 
 from chargepoint_emulator.emulator import Emulator
 from supervision.clock import FixedClock, ScaledClock
+from supervision.csms.frame import Version
 from supervision.csms.relay.model import Owner, Patience
 from supervision.ocpp_cs import WebsocketsLink
 from supervision.store.db import Database, across_tenants
 from supervision.store.schema import charging_transactions, meter_values
 from tests.conftest import NOW
 from tests.integration.ocpp_client import SECRET, Server, central_system, write_stations
+from tests.integration.rebuilt import live_and_rebuilt
 from tests.integration.relaying import relaying_system
 
 SPEED = 1800.0
@@ -30,8 +32,10 @@ BADGE = "04A1B2C3"
 ALL = across_tenants("tests look at everything")
 # Seconds of a clock that runs 1800 times too fast: an hour is two seconds of the world.
 PATIENCE = Patience(poll_s=0.05, longest_backoff_s=60)
-CHARGE = ("evse_id", "id_token", "state", "started_at", "stopped_at", "meter_start_wh", "meter_stop_wh")
-READING = ("evse_id", "at", "register_wh", "readings")
+# Instants, and the doubts that follow from them, are left out: at this speed the emulator's clock is minutes
+# ahead at times, which the server that hears a message at once corrects; who hears it later cannot tell.
+CHARGE = ("evse_id", "id_token", "state", "meter_start_wh", "meter_stop_wh", "energy_wh")
+READING = ("evse_id", "register_wh", "readings")
 
 
 @pytest.fixture
@@ -122,7 +126,7 @@ async def test_second_server_holds_the_same_charges_after_cuts_and_a_restart(
     here_charges = await rows(sqlite_db, charging_transactions, CHARGE)
     assert len(here_charges) == 3
     assert await rows(there, charging_transactions, CHARGE) == here_charges
-    assert await rows(there, charging_transactions, ("energy_wh",)) == await rows(
-        sqlite_db, charging_transactions, ("energy_wh",)
-    )
     assert await rows(there, meter_values, READING) == await rows(sqlite_db, meter_values, READING)
+    for journal in (sqlite_db, there):
+        live, rebuilt = await live_and_rebuilt(journal, identity, Version(f"ocpp{ocpp}"))
+        assert live == rebuilt

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from supervision.chance import new_id
 from supervision.clock import Clock
+from supervision.csms import metrics
 from supervision.csms.commands import CommandService
 from supervision.csms.frame import (
     Call,
@@ -38,7 +39,9 @@ from supervision.csms.relay.opinions import OwnerElsewhere
 from supervision.csms.relay.passing import Entry, Silence, Told
 from supervision.csms.relay.records import Records
 from supervision.kernel.errors import Refused
+from supervision.store.db import StoreUnavailableError
 
+NEVER_NEW = 2**63  # an id no frame has
 MOST_ORDERS = 4  # of the backend that wait for the station; a proper one sends one at a time
 ORDER_S = 25  # how long the station may take, before the backend gives its CALL up
 
@@ -80,7 +83,8 @@ class Courier:
     """Carries one station's messages over one line.
 
     `said` is set when the station may have said something; `proved` is called once the backend has accepted
-    the station.
+    the station; `process` owns what must not end with the line. `speaks_next` is set at the end when the next
+    message of a charge was said in another version.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Courier:
         said: asyncio.Event,
         elsewhere: OwnerElsewhere,
         proved: Callable[[], None],
+        process: asyncio.TaskGroup,
     ) -> None:
         self._line = line
         self._relay = relay
@@ -107,6 +112,8 @@ class Courier:
         self._said = said
         self._elsewhere = elsewhere
         self._proved = proved
+        self._process = process
+        self.speaks_next: Version | None = None
         self._asked: tuple[str, asyncio.Future[Heard]] | None = None
         self._orders: asyncio.Queue[Call] = asyncio.Queue(MOST_ORDERS)
         self._heartbeat_s = heartbeat_s({})
@@ -139,12 +146,17 @@ class Courier:
             if progress is None:
                 return
             entries = await self._records.entries(progress[0])
+            facts = await self._records.station()  # after the frames: no younger version hides among them
+            if facts.version is not self._version:
+                newest = NEVER_NEW
             if entries:
                 await self._pass_on(entries, newest, tries=progress[1])
-            elif not await self._is_wanted():
-                return
-            else:
+            elif facts.online and facts.version is self._version:
                 await self._idle()
+            else:
+                return  # a station that is away is away there too
+            if self.speaks_next is not None:
+                return
 
     async def _boot(self, call: Call) -> None:
         """Boot until accepted; nothing else is said before (1.6 4.2, 2.0.1 B02, B03)."""
@@ -170,7 +182,11 @@ class Courier:
             if isinstance(told, Told):
                 await self._tell(entry, told, tries)
             elif told is Silence.LOST:
+                metrics.RELAYED.labels("lost").inc()
                 await self._records.lost(entry, self._clock.now())
+            elif told is Silence.OTHER_VERSION:
+                self.speaks_next = passing.other(self._version)
+                break
             else:
                 behind = entry.id
                 continue
@@ -193,6 +209,7 @@ class Courier:
             over = tries >= len(self._patience.retry_s)
             await self._records.refused(entry, heard.text, self._clock.now(), over=over)
             if over:
+                metrics.RELAYED.labels("refused").inc()
                 return
             await self._clock.sleep(self._patience.retry_s[tries])
             tries += 1
@@ -200,6 +217,7 @@ class Courier:
     async def _answered(self, entry: Entry, told: Told, heard: Heard) -> None:
         answer = heard.payload if isinstance(heard.frame, CallResult) else None
         self._elsewhere.answered(told.call.message_id, entry.at, answer)
+        metrics.RELAYED.labels("answered").inc()
         gives_id = self._version is Version.V16 and told.call.action == "StartTransaction"
         theirs = passing.id_in(heard.payload) if gives_id else None
         await self._records.delivered(
@@ -221,11 +239,6 @@ class Courier:
         return None if ours is None else (ours, theirs)
 
     # --- waiting ----------------------------------------------------------------------------------------
-
-    async def _is_wanted(self) -> bool:
-        """A station that is away is away there too; one that speaks another version is dialled anew."""
-        facts = await self._records.station()
-        return facts.online and facts.version is self._version
 
     async def _idle(self) -> None:
         if self._clock.now() >= self._heartbeat_due:
@@ -287,21 +300,26 @@ class Courier:
             self._orders.put_nowait(replace(call, payload=ruling.payload))
 
     async def _obey(self) -> None:
+        """One order after another; its command is followed to its end though the line may be gone by then."""
         while True:
             call = await self._orders.get()
+            await self._line.send(await asyncio.shield(self._process.create_task(self._outcome(call))))
+
+    async def _outcome(self, call: Call) -> str:
+        relay = self._relay
+        try:
             result = await self._commands.send(
-                self._relay.organisation_id,
-                self._relay.charging_station,
+                relay.organisation_id,
+                relay.charging_station,
                 call.action,
                 call.payload,
                 timeout_s=ORDER_S,
                 origin="relay",
             )
-            if isinstance(result, Refused):
-                await self._line.send(answering.refusal(self._version, call, result.code))
-                continue
-            await self._line.send(
-                answering.told_by_station(
-                    self._version, call, result.state.value, result.response, result.error
-                )
-            )
+        except StoreUnavailableError:
+            return answering.refusal(self._version, call, "nothing can be kept now")
+        if isinstance(result, Refused):
+            return answering.refusal(self._version, call, result.code)
+        return answering.told_by_station(
+            self._version, call, result.state.value, result.response, result.error
+        )

@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from supervision.clock import Clock
+from supervision.csms import metrics
 from supervision.csms.frame import Call, CallResult, action_at_sight, read_frame, write_result
 from supervision.csms.registry import Connection
 from supervision.csms.relay.answering import is_theirs, may_be_theirs, with_theirs
@@ -111,6 +112,7 @@ class Opinions:
         if theirs is None or violations(connection.version, question.action, theirs, answer=True):
             station = connection.station
             log.warning("relay.own_answer_stands", charging_station=station.identity)
+            metrics.RELAYED.labels("own_answer").inc()
             await own_answer_stands(self._db, station.organisation_id, station.identity)
             return reply
         told = write_result(

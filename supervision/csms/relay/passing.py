@@ -74,7 +74,8 @@ class Silence(StrEnum):
     """Why a frame is not told."""
 
     NOTHING = "nothing"  # an answer, a heartbeat, ours alone, or older than what the backend has been told
-    LOST = "lost"  # it carries a charging transaction and cannot be put into a message
+    LOST = "lost"  # it carries a charging transaction and nobody can read it
+    OTHER_VERSION = "other_version"  # it carries a charging transaction in words of another OCPP version
 
 
 def look(entry: Entry, version: Version, *, is_new: bool) -> Told | Silence:
@@ -88,14 +89,18 @@ def look(entry: Entry, version: Version, *, is_new: bool) -> Told | Silence:
     if not isinstance(frame, Call):
         return Silence.NOTHING
     if frame.action not in FROM_STATION[version]:
-        # The station speaks another version since: what it said in the old one has no words in the new one.
         carried = any(frame.action in actions for actions in CARRIES_TRANSACTION.values())
-        return Silence.LOST if carried else Silence.NOTHING
+        return Silence.OTHER_VERSION if carried else Silence.NOTHING
     if carries_charge(version, frame):
         return Told(call=frame, carries=True)
     if not is_new or entry.problem is not None or frame.action in _OURS_ALONE:
         return Silence.NOTHING
     return Told(call=frame, carries=False)
+
+
+def other(version: Version) -> Version:
+    """Return the other version."""
+    return Version.V201 if version is Version.V16 else Version.V16
 
 
 def carries_charge(version: Version, call: Call) -> bool:

@@ -285,7 +285,7 @@ RELAY_TROUBLE = {
     "boot_pending": N_("It does not take the charging station yet."),
     "boot_rejected": N_("It does not take the charging station."),
     "call_refused": N_("It answered a message of a charge by an error."),
-    "cannot_be_told": N_("A message of a charge could not be put into its OCPP version."),
+    "cannot_be_told": N_("A message of a charge is unreadable and was not told."),
     "invalid_answer": N_("It gave a charge no number."),
     "our_fault": N_("This is our fault; it has been logged."),
 }

@@ -22,6 +22,7 @@ from supervision.csms.relay.passing import (
     look,
     message_id,
     number_of,
+    other,
     our_id,
     status_calls,
 )
@@ -111,16 +112,17 @@ def test_what_is_no_message_of_the_station_is_not_told(frame: Entry) -> None:
     assert look(frame, V16, is_new=True) is Silence.NOTHING
 
 
-@pytest.mark.parametrize(
-    ("version", "text"),
-    [
-        (V16, '[2,"m1","StopTransaction",{"transactionId":5'),
-        (V16, call("TransactionEvent")),
-        (V201, call("StopTransaction")),
-    ],
-)
-def test_message_of_a_charge_that_has_no_words_is_lost_aloud(version: Version, text: str) -> None:
-    assert look(entry(text), version, is_new=False) is Silence.LOST
+def test_message_of_a_charge_that_nobody_can_read_is_lost_aloud() -> None:
+    text = '[2,"m1","StopTransaction",{"transactionId":5'
+    assert look(entry(text), V16, is_new=False) is Silence.LOST
+
+
+@pytest.mark.parametrize(("version", "action"), [(V16, "TransactionEvent"), (V201, "StopTransaction")])
+def test_message_of_a_charge_in_another_version_is_told_in_that_version(
+    version: Version, action: str
+) -> None:
+    assert look(entry(call(action)), version, is_new=False) is Silence.OTHER_VERSION
+    assert isinstance(look(entry(call(action)), other(version), is_new=False), Told)
 
 
 # --- ids --------------------------------------------------------------------------------------------------
