@@ -10,7 +10,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -112,7 +112,7 @@ class _Running:
 
     relay: Relay
     task: asyncio.Task[None]
-    said: asyncio.Event = field(default_factory=asyncio.Event)
+    said: asyncio.Event
 
 
 class Relays:
@@ -137,15 +137,16 @@ class Relays:
         self._patience = patience or Patience()
         self._draw = draw
         self._running: dict[str, _Running] = {}
+        self._listener: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Run what is set up, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="relay-listener")
             await self._until_read(records.nobody_is_connected)
             while True:
                 self._service.changed.clear()
                 await self._adjust(tasks, await self._until_read(records.every_relay))
+                self._listen_while_needed(tasks)
                 await self._service.changed.wait()
 
     async def _until_read(self, ask: Callable[[Database], Awaitable[T]]) -> T:
@@ -154,6 +155,14 @@ class Relays:
                 return await ask(self._db)
             except StoreUnavailableError:
                 await asyncio.sleep(RETRY_S)
+
+    def _listen_while_needed(self, tasks: asyncio.TaskGroup) -> None:
+        """A server without relays must not be woken at every commit."""
+        if self._running and self._listener is None:
+            self._listener = tasks.create_task(self._listen(), name="relay-listener")
+        elif not self._running and self._listener is not None:
+            self._listener.cancel()
+            self._listener = None
 
     async def _listen(self) -> None:
         """Wake the relays of a station that has said something; they look again by themselves anyway."""

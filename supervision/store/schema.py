@@ -366,7 +366,7 @@ relays = Table(  # a second backend that is told of a charging station's message
     Column(
         "refused", BigInteger, nullable=False
     ),  # messages of charges it answered by nothing but CALLERRORs
-    Column("lost", BigInteger, nullable=False),  # messages of charges it was never told, for whatever reason
+    Column("lost", BigInteger, nullable=False),  # messages it should have been told and never was
     Column("own_answers", BigInteger, nullable=False),  # times ours stood although its answer was wanted
     Index(None, "organisation_id"),
 )

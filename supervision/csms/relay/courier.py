@@ -114,6 +114,7 @@ class Courier:
         self._proved = proved
         self._process = process
         self.speaks_next: Version | None = None
+        self._charge: tuple[int | None, int | None] = (None, None)  # the last one of 1.6: our id, theirs
         self._asked: tuple[str, asyncio.Future[Heard]] | None = None
         self._orders: asyncio.Queue[Call] = asyncio.Queue(MOST_ORDERS)
         self._heartbeat_s = heartbeat_s({})
@@ -229,14 +230,23 @@ class Courier:
         )
 
     async def _in_their_words(self, call: Call) -> Call:
-        number = passing.number_of(call)
-        theirs = None if number is None else await self._records.theirs(number)
+        number = passing.number_of(call) if self._version is Version.V16 else None
+        theirs = None if number is None else await self._theirs(number)
         return passing.in_their_words(self._version, call, theirs)
+
+    async def _theirs(self, ours: int) -> int | None:
+        """The backend's id of a charge; the last one is remembered, for the readings that follow."""
+        if self._charge[0] != ours:
+            self._charge = (ours, await self._records.theirs(ours))
+        return self._charge[1]
 
     async def _ids(self, entry: Entry, start: Call, theirs: int) -> tuple[int, int] | None:
         """The ids (ours, theirs) of a 1.6 charge whose start was answered."""
         ours = passing.our_id(start, await self._records.answers_after(entry.id), self._version)
-        return None if ours is None else (ours, theirs)
+        if ours is None:
+            return None
+        self._charge = (ours, theirs)
+        return self._charge
 
     # --- waiting ----------------------------------------------------------------------------------------
 

@@ -113,6 +113,7 @@ async def beginning(reader: Reader, organisation_id: str, identity: str, *, sinc
             select(func.min(frames.c.id)).where(
                 frames.c.organisation_id == organisation_id,
                 frames.c.charging_station == identity,
+                frames.c.at >= since,
                 frames.c.frame.contains(text, autoescape=True),
             )
         )
