@@ -42,6 +42,7 @@ class Answers:
 
     latencies: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    closed: int = 0  # connections that the server ended
 
     def summary(self) -> str:
         """Median, p99 and worst in milliseconds."""
@@ -71,6 +72,10 @@ class Caller(Socket):
             self.idle.set()
         elif not text.startswith(b"[2,"):
             self._answers.refused.append(text[:120].decode(errors="replace"))
+
+    def closed(self) -> None:
+        """Count a connection that should have lasted."""
+        self._answers.closed += 1
 
     def send(self, due: float) -> None:
         """Send the next MeterValues, which was due at `due` of the performance counter."""
@@ -185,7 +190,9 @@ async def _soak(pid: int, port: int, stations: int, rate_per_s: float, seconds: 
     await talk(callers, rate_per_s=rate_per_s, seconds=seconds)
     cpu, elapsed = cpu_s(pid) - cpu, time.perf_counter() - began
     count = len(answers.latencies)
-    click.echo(f"{answers.summary()} (target p99 <= 250 ms), {len(answers.refused)} refused")
+    click.echo(
+        f"{answers.summary()} (target p99 <= 250 ms), {len(answers.refused)} refused, {answers.closed} closed"
+    )
     click.echo(f"{count / elapsed:,.0f} answers/s, {cpu / max(1, count) * 1e6:.0f} us CPU each")
     each = (resident_kib(pid) - before) / stations
     click.echo(f"connected, after the work: {each:.1f} KiB each")

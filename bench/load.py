@@ -43,6 +43,14 @@ def meter_values(number: int) -> bytes:
     return text.encode().ljust(SIZE)
 
 
+_CLOSE, _PING = 8, 9
+
+
+def pong(payload: bytes) -> bytes:
+    """Answer a ping of at most 125 bytes."""
+    return b"\x8a" + bytes([0x80 | len(payload)]) + b"\0\0\0\0" + payload
+
+
 def frame(payload: bytes) -> bytes:
     """Wrap a payload of 126 to 65535 bytes into a masked text frame."""
     return b"\x81\xfe" + len(payload).to_bytes(2, "big") + b"\0\0\0\0" + payload
@@ -96,22 +104,33 @@ class Socket(asyncio.Protocol):
             self._buffer = rest
             self.open.set_result(None)
         while (taken := self._take()) is not None:
-            self.answered(taken)
+            self._deal_with(*taken)
 
     def answered(self, text: bytes) -> None:
         """Take one text."""
 
-    def _take(self) -> bytes | None:
-        """Return the payload of the next whole frame of the server, which are short and unmasked."""
+    def closed(self) -> None:
+        """Hear that the server ends the connection."""
+
+    def _deal_with(self, opcode: int, payload: bytes) -> None:
+        if opcode == _PING and self._transport is not None:
+            self._transport.write(pong(payload))
+        elif opcode == _CLOSE:
+            self.closed()
+        else:
+            self.answered(payload)
+
+    def _take(self) -> tuple[int, bytes] | None:
+        """Return opcode and payload of the server's next whole frame, all of them short and unmasked."""
         if len(self._buffer) < 2:
             return None
-        length, start = self._buffer[1], 2
+        opcode, length, start = self._buffer[0] & 0x0F, self._buffer[1], 2
         if length == 126:
             length, start = int.from_bytes(self._buffer[2:4], "big"), 4
         if len(self._buffer) < start + length:
             return None
         payload, self._buffer = self._buffer[start : start + length], self._buffer[start + length :]
-        return payload
+        return opcode, payload
 
     def write(self, payload: bytes) -> None:
         """Send one text of 126 to 65535 bytes."""

@@ -135,6 +135,8 @@ class Emulator:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._drive())
             tasks.create_task(self._keep_connected())
+            if self.station.personality.second_socket_after_s is not None:
+                tasks.create_task(self._connect_again(self.station.personality.second_socket_after_s))
 
     # -- what a tester sees -------------------------------------------------------------------------------
 
@@ -286,7 +288,26 @@ class Emulator:
                 self.station.report("cannot_connect", why=str(error))
             else:
                 await self._converse(link)
+                if self.station.personality.changes_version and self.station.idle:
+                    self._change_version()
             await asyncio.sleep(self._backoff.next_s())
+
+    async def _connect_again(self, after_s: float) -> None:
+        """Open a second socket beside the first, say nothing on it, and keep it as long as it lives."""
+        await asyncio.sleep(after_s)
+        try:
+            link = await self._open()
+        except CannotConnectError as error:
+            self.station.report("cannot_connect", why=str(error))
+            return
+        try:
+            await link.read(lambda _: Answer(payload={}, silent=True), lambda: None)
+        finally:
+            await link.close()
+
+    def _change_version(self) -> None:
+        spoken = self.station.dialect.subprotocol
+        self.station.speak(next(one for make in DIALECTS.values() if (one := make()).subprotocol != spoken))
 
     async def _until_online(self) -> None:
         while (left_s := self.clock.real_seconds_until(self._offline_until_s)) > 0:
@@ -306,6 +327,7 @@ class Emulator:
             call_timeout_s=self._call_timeout_s,
             ping_interval_s=self.station.configuration.number("ping_s"),
             personality=self.station.personality,
+            speed=self.speed,
         )
 
     async def _converse(self, link: Link) -> None:

@@ -8,12 +8,15 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.frames import Frame as WebSocketFrame
 from websockets.frames import Opcode
+from websockets.http11 import Request
 from websockets.typing import Subprotocol
 
 from chargepoint_emulator.personality import Personality
@@ -83,9 +86,11 @@ class Link:
         *,
         frames: deque[RawFrame],
         call_timeout_s: float,
-        answer_delay_s: float = 0.0,
+        personality: Personality,
+        answer_delay_s: float,
     ) -> None:
-        """Wrap a socket; what goes over it is noted in ``frames``."""
+        """Wrap a socket; what goes over it is noted in ``frames``. ``answer_delay_s`` is in real seconds."""
+        self._personality = personality
         self._answer_delay_s = answer_delay_s
         self._deaf = False
         self._socket = socket
@@ -98,7 +103,10 @@ class Link:
         answer = asyncio.get_running_loop().create_future()
         self._pending = (message_id, answer)
         try:
-            await self._send(call_text(message_id, action, payload))
+            for text in self._personality.noise:
+                await self._send(text)
+            told = None if self._personality.null_payloads and not payload else payload
+            await self._send(call_text(message_id, action, told))
             async with asyncio.timeout(self._call_timeout_s):
                 frame: Frame = await answer
         except TimeoutError as error:
@@ -135,7 +143,7 @@ class Link:
         try:
             answer = serve(frame)
         except RpcError as error:
-            old = self._socket.subprotocol == "ocpp1.6"
+            old = (self._socket.subprotocol == "ocpp1.6") is not self._personality.other_spelling
             code = SPELLING_16.get(error.violation, error.violation.value) if old else error.violation.value
             await self._send(error_text(frame.message_id, code, error.description))
             return
@@ -182,6 +190,7 @@ async def open_link(
     call_timeout_s: float,
     ping_interval_s: float | None,
     personality: Personality,
+    speed: float,
 ) -> Link:
     """Open the connection of a station; a faulty one spells its names and its sub-protocols in its own way.
 
@@ -197,7 +206,11 @@ async def open_link(
         personality=personality,
     )
     link = Link(
-        socket, frames=frames, call_timeout_s=call_timeout_s, answer_delay_s=personality.answer_delay_s
+        socket,
+        frames=frames,
+        call_timeout_s=call_timeout_s,
+        personality=personality,
+        answer_delay_s=personality.answer_delay_s / speed,
     )
     if personality.deaf_after_s is not None:
         asyncio.get_running_loop().call_later(personality.deaf_after_s, link.go_deaf)
@@ -222,6 +235,7 @@ async def open_socket(
             f"{url.rstrip('/')}/{spelt if personality.spells_identity else quote(identity, safe='')}",
             subprotocols=[Subprotocol(name) for name in offered] or None,
             additional_headers={"Authorization": _basic(identity, secret)} if password else {},
+            create_connection=ClientConnection if personality.connection_header else _ForgetfulConnection,
             compression=None,
             ping_interval=ping_interval_s or None,
             max_size=MAX_FRAME_BYTES,
@@ -238,6 +252,20 @@ async def open_socket(
     if not personality.answers_pings:
         _keep_pongs_back(socket)
     return socket
+
+
+class _ForgetfulConnection(ClientConnection):
+    """Asks for a WebSocket without `Connection: Upgrade`."""
+
+    def __init__(self, protocol: ClientProtocol, **options: Any) -> None:
+        self._whole_request = protocol.connect
+        protocol.connect = self._request  # type: ignore[method-assign]
+        super().__init__(protocol, **options)
+
+    def _request(self) -> Request:
+        made = self._whole_request()
+        del made.headers["Connection"]
+        return made
 
 
 def _keep_pongs_back(socket: ClientConnection) -> None:

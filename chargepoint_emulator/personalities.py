@@ -34,6 +34,24 @@ _ALL = (
         seen="5",
         spells_identity=True,
     ),
+    Personality(
+        name="no_connection_header",
+        help="asks for a WebSocket without the header Connection",
+        seen="3",
+        connection_header=False,
+    ),
+    Personality(
+        name="other_version_after_reconnect",
+        help="speaks the other version of OCPP after a reconnection between two charges",
+        seen="4",
+        changes_version=True,
+    ),
+    Personality(
+        name="second_socket",
+        help="opens a second socket 2 real seconds after power-up, and says nothing on it",
+        seen="8",
+        second_socket_after_s=2.0,
+    ),
     Personality(name="hex_password", help="sends its password in hexadecimal", seen="7", hex_password=True),
     Personality(
         name="half_open",
@@ -183,6 +201,13 @@ _ALL = (
         seen="30",
         says=(faults.long_serial,),
     ),
+    Personality(
+        name="noise",
+        help="an empty text and a message of an unknown type before every CALL, null for an empty payload",
+        seen="55",
+        noise=("", '[9,"0","Heartbeat",{}]'),
+        null_payloads=True,
+    ),
     # -- meter
     Personality(name="silent_meter", help="sends no readings", seen="35", reports_meter=False),
     Personality(
@@ -292,7 +317,13 @@ _ALL = (
         reflexes=(faults.hexadecimal_tags_only,),
     ),
     Personality(
-        name="slow_answers", help="answers every CALL 35 real seconds late", seen="57", answer_delay_s=35.0
+        name="slow_answers", help="answers every CALL 35 seconds late", seen="57", answer_delay_s=35.0
+    ),
+    Personality(
+        name="other_spelling",
+        help="spells error codes as the other version does",
+        seen="56",
+        other_spelling=True,
     ),
     Personality(
         name="reboot_required",
@@ -386,6 +417,12 @@ _ALL = (
         help="refuses profiles of a charging transaction",
         seen="40",
         capabilities=Capabilities(purposes=frozenset({Purpose.STATION_MAX, Purpose.TX_DEFAULT})),
+    ),
+    Personality(
+        name="default_for_the_next_charge",
+        help="a default profile counts from the next charge on",
+        seen=f"40, {_SMART}",
+        default_acts_at_once=False,
     ),
     Personality(
         name="wants_transaction_id",

@@ -26,6 +26,9 @@ class Personality:
     offers: tuple[str, ...] | None = None  # sub-protocols instead of its own
     spells_identity: bool = False  # every character percent-encoded
     hex_password: bool = False
+    connection_header: bool = True
+    changes_version: bool = False  # at a reconnection between two charges
+    second_socket_after_s: float | None = None  # real seconds from power-up, once
     answers_pings: bool = True
     deaf_after_s: float | None = None  # real seconds, then nothing is read or written any more
     # the connection
@@ -38,11 +41,14 @@ class Personality:
     delays_s: Mapping[str, float] = field(default_factory=dict)
     says: tuple[Rewrite, ...] = ()
     flaps: bool = False
+    noise: tuple[str, ...] = ()  # texts before every CALL
+    null_payloads: bool = False  # where a payload is empty
     # what it hears and answers
     hears: tuple[Rewrite, ...] = ()
     reflexes: tuple[Reflex, ...] = ()
     replies: tuple[Rewrite, ...] = ()
-    answer_delay_s: float = 0.0  # real seconds
+    answer_delay_s: float = 0.0
+    other_spelling: bool = False  # of error codes: that of the other version
     answers_calls: frozenset[str] | None = None
     # the meter
     reports_meter: bool = True
@@ -50,6 +56,7 @@ class Personality:
     # charging profiles
     capabilities: Capabilities = field(default_factory=Capabilities)
     obeys_profiles: bool = True
+    default_acts_at_once: bool = True  # else a default profile counts from the next charge on
     free_s: float = 0.0  # at the start of every charging transaction no profile counts
     wakes: bool = True  # after a pause
     limits_after_pause: bool = True

@@ -101,6 +101,7 @@ class ChargingTransaction:
     paused: bool = False  # was offered nothing at least once
     reported: str | None = None
     total_cost: float | None = None
+    defaults: Profiles = ()  # the default profiles that stood at its start
 
 
 @dataclass(kw_only=True, eq=False)
@@ -367,7 +368,15 @@ class Station:
         return station_limit(self.profiles, phases=self.kind.phases, at=self.now).amps
 
     def _evse_limit(self, evse: Evse, at: datetime, running: Running | None) -> Limit:
-        return evse_limit(self.profiles, evse_id=evse.id, phases=self.kind.phases, at=at, running=running)
+        profiles = self._profiles_for(evse.transaction)
+        return evse_limit(profiles, evse_id=evse.id, phases=self.kind.phases, at=at, running=running)
+
+    def _profiles_for(self, transaction: ChargingTransaction | None) -> Profiles:
+        """What counts for a charge: at a faulty station the default profiles that stood at its start."""
+        if transaction is None or self.personality.default_acts_at_once:
+            return self.profiles
+        others = tuple(one for one in self.profiles if one.purpose is not Purpose.TX_DEFAULT)
+        return others + transaction.defaults
 
     def _running(self, evse: Evse) -> Running | None:
         if evse.transaction is None:
@@ -560,6 +569,7 @@ class Station:
             meter_start_wh=evse.energy_wh,
             remote_start_id=evse.remote_start_id,
             reservation_id=evse.used_reservation_id,
+            defaults=self.matching_profiles(purpose=Purpose.TX_DEFAULT),
         )
         evse.transaction = transaction
         if evse.pending_profile:
@@ -908,6 +918,16 @@ class Station:
         return Limit(amps=self.kind.max_a, phases=self.kind.phases)
 
     # -- connection ---------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing charges and nothing waits to be sent."""
+        return not self.queue and not any(evse.transaction for evse in self.evses.values())
+
+    def speak(self, dialect: Dialect) -> None:
+        """Speak another version of OCPP from the next connection on, and boot in it."""
+        self.dialect = dialect
+        self._booted = self.registered = False
 
     def connected(self) -> None:
         """Take note of an open connection."""

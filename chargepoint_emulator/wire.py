@@ -80,8 +80,8 @@ def read_frame(text: str) -> Frame | None:
     return None
 
 
-def call_text(message_id: str, action: str, payload: JsonObject) -> str:
-    """Return a CALL as text."""
+def call_text(message_id: str, action: str, payload: JsonObject | None) -> str:
+    """Return a CALL as text; a faulty station says null for an empty payload."""
     return json.dumps([CALL, message_id, action, payload], separators=(",", ":"))
 
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -41,6 +41,7 @@ from supervision.csms.relay.opinions import Opinions
 from supervision.csms.service import CentralService
 from supervision.csms.store import Station
 from supervision.csms.tls import StationTls, channel_of
+from supervision.csms.vigil import PING_S, Vigil
 from supervision.log import Log
 from supervision.store.db import StoreUnavailableError
 
@@ -54,8 +55,6 @@ MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + 1024  # a little more, so that the frame's
 OPEN_TIMEOUT_S = 10
 WRITE_TIMEOUT_S = 10
 SHORT_TEXT = 4096  # characters: far below what the transport buffers before it makes a sender wait
-PING_INTERVAL_S = 30
-PING_TIMEOUT_S = 20
 LIVENESS_S = 5  # how long an older socket has to prove that it lives
 SETTLE_S = 2.0  # no CALL of ours earlier after a reconnect without boot: it sends some stations into a loop
 PROBE_S = 1.0
@@ -112,19 +111,40 @@ class SecurePort:
 
 
 class OfferingConnection(ServerConnection):
-    """A connection that may hand over a whole text before it queues it for `recv`."""
+    """A connection that may hand over a whole text before it queues it for `recv`.
+
+    It takes whatever the station says for a sign of life, where the library takes pongs alone.
+    """
 
     take: Callable[[str], bool] | None = None
     queued = 0  # messages for `recv` that are not dealt with yet
+    heard = True  # a frame of any kind, in this round of the vigil
+    heartbeat_s = 0.0  # how often the station was told to say something
+    vigil: Vigil | None = None
 
     def process_event(self, event: Event) -> None:
         """Called by the library for each frame, in order."""
+        self.heard = True
         if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
             whole_text = event.fin and event.opcode is Opcode.TEXT
             if self.take is not None and not self.queued and whole_text and self._offer(self.take, event):
                 return
             self.queued += event.fin
         super().process_event(event)
+
+    async def keepalive(self) -> None:
+        """Run by the library while it is open: ping, and break off when nothing is heard for long."""
+        ping_s = self.ping_interval or PING_S
+        pong: Awaitable[float] | None = None
+        while True:
+            await asyncio.sleep(ping_s)
+            self.vigil = self.vigil or Vigil(ping_s=ping_s, heartbeat_s=self.heartbeat_s)
+            ponged = isinstance(pong, asyncio.Future) and pong.done()
+            heard, self.heard = self.heard, False
+            if self.vigil.round(heard=heard, ponged=ponged):
+                self.transport.abort()  # a Close would wait for an answer
+            elif pong is None or ponged:
+                pong = await self.ping()  # one at a time: those that are never answered would pile up
 
     @staticmethod
     def _offer(take: Callable[[str], bool], event: Frame) -> bool:
@@ -259,6 +279,7 @@ class CentralSystem:
         settle_s: float = SETTLE_S,
         rate_per_s: float = 50,
         burst: int = 500,
+        ping_s: float = PING_S,
         unknown_is_404: bool = False,
         trusted_proxy: str = "",
         adoption: AdoptionService | None = None,
@@ -272,6 +293,7 @@ class CentralSystem:
         self._settle_s = settle_s
         self._rate_per_s = rate_per_s
         self._burst = burst
+        self._ping_s = ping_s
         self._unknown_status = HTTPStatus.NOT_FOUND if unknown_is_404 else HTTPStatus.UNAUTHORIZED
         self._admitted: WeakKeyDictionary[ServerConnection, Station] = WeakKeyDictionary()
         self._unavailable = asyncio.Event()
@@ -316,8 +338,8 @@ class CentralSystem:
             max_size=MAX_MESSAGE_BYTES,
             max_queue=8,
             open_timeout=OPEN_TIMEOUT_S,
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
+            ping_interval=self._ping_s,
+            ping_timeout=None,
             server_header=None,
             **tls,
         )
@@ -393,6 +415,7 @@ class CentralSystem:
             raise Refusal(HTTPStatus.CONFLICT, "another address is connected")
 
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
+        _complete(request)
         try:
             authorization = request.headers.get("Authorization")
         except MultipleValuesError:
@@ -455,6 +478,7 @@ class CentralSystem:
             await socket.close(1002, "no common sub-protocol")
             return
         assert isinstance(socket, OfferingConnection)  # noqa: S101 - that is what `serve` was told to make
+        socket.heartbeat_s = self.service.boot_interval_s
         await self.attend(station, version, WebsocketsLink(socket))
 
     def _note_no_version(self, station: Station) -> None:
@@ -545,6 +569,14 @@ class CentralSystem:
         except StoreUnavailableError:
             self._lost_database()
         log.info("ocpp.disconnected", charging_station=connection.station.identity)
+
+
+def _complete(request: Request) -> None:
+    """Some stations forget `Connection: Upgrade`: asking for a websocket says the same (quirk 3)."""
+    asks = [value.strip().lower() for value in request.headers.get_all("Upgrade")]
+    told = ",".join(request.headers.get_all("Connection")).lower()
+    if asks == ["websocket"] and "upgrade" not in told:
+        request.headers["Connection"] = "Upgrade"
 
 
 def _offers(request: Request) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -34,6 +35,8 @@ _PLUGGED = frozenset(
     }
 )
 _FREE = frozenset({ConnectorStatus.AVAILABLE, ConnectorStatus.RESERVED})
+STEADY_AFTER = timedelta(minutes=1)
+"""Some stations flap between free and plugged (quirk 27): a younger status does not say both."""
 
 
 class ReturnService:
@@ -67,7 +70,7 @@ class ReturnService:
             vehicle = await fleet.vehicle(reader, booking.organisation_id, booking.vehicle_id)
             seen = None if vehicle is None else await _charging_point(reader, vehicle)
         key = None if vehicle is None else await self._access.key_present(vehicle)
-        plugged, charging = (None, None) if seen is None else _judge(seen)
+        plugged, charging = (None, None) if seen is None else _judge(seen, self._clock.now())
         return ReturnEvidence(key_returned=key, plugged=plugged, charging=charging, exception=exception)
 
     async def sweep_seen_returns(self) -> int:
@@ -80,10 +83,17 @@ class ReturnService:
         ended = 0
         for booking in overdue:
             seen = await self.evidence(booking)
-            if seen.key_returned and seen.charging:
+            if seen.key_returned and seen.charging and await self._is_steady(booking):
                 result = await self._bookings.give_back(Automatic(cause="seen_return"), booking.id, seen)
                 ended += isinstance(result, Booking) and result.status is BookingStatus.COMPLETED
         return ended
+
+    async def _is_steady(self, booking: Booking) -> bool:
+        """A moment of a plug ends no trip behind the driver's back: it lasts, or a charge has begun."""
+        async with self._db.read(booking.organisation_id) as reader:
+            vehicle = await fleet.vehicle(reader, booking.organisation_id, booking.vehicle_id)
+            seen = None if vehicle is None else await _charging_point(reader, vehicle)
+        return seen is not None and (bool(seen["open"]) or not _is_fresh(seen, self._clock.now()))
 
     async def _end(
         self, by: Actor, booking: Booking, *, odometer_km: int | None, exception: str | None
@@ -92,14 +102,20 @@ class ReturnService:
         return await self._bookings.give_back(by, booking.id, evidence, odometer_km=odometer_km)
 
 
-def _judge(seen: Mapping[str, Any]) -> tuple[bool | None, bool | None]:
+def _is_fresh(seen: Mapping[str, Any], now: datetime) -> bool:
+    return seen["status_at"] is not None and now - seen["status_at"] < STEADY_AFTER
+
+
+def _judge(seen: Mapping[str, Any], now: datetime) -> tuple[bool | None, bool | None]:
     """Read (plugged, charging) from a charging point; None where it cannot be trusted.
 
     An open charging transaction counts as charging even at 0 W: the plan may wait for cheaper hours, and
-    a full car takes nothing.
+    a full car takes nothing. Free since a moment ago, with the charge still open, is neither.
     """
     status = ConnectorStatus(seen["status"])
     if not seen["connected"] or status not in _PLUGGED | _FREE:
+        return None, None
+    if status in _FREE and seen["open"] and _is_fresh(seen, now):
         return None, None
     plugged = status in _PLUGGED
     charging = plugged and (seen["open"] or status is ConnectorStatus.CHARGING or bool(seen["power_w"]))
@@ -113,6 +129,7 @@ async def _charging_point(reader: Reader, vehicle: Vehicle) -> Mapping[str, Any]
     row = await reader.first(
         select(
             evses.c.status,
+            evses.c.status_at,
             evses.c.power_w,
             charging_stations.c.connected_at,
             charging_stations.c.disconnected_at,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from supervision.csms.frame import Version
 from supervision.csms.machine import ChargingTransaction
-from supervision.csms.rebuilding import JournalFrame, rebuild
+from supervision.csms.rebuilding import JournalFrame, comparable, rebuild
 from supervision.csms.store import charging_transaction_from
 from supervision.kernel.units import watts
 from supervision.store.db import Database, Reader, across_tenants
@@ -49,7 +49,7 @@ async def _check(reader: Reader, identity: str, version: Version) -> StationChec
         .where(table.c.charging_station == identity, table.c.ocpp == version.number)
         .order_by(table.c.id)
     )
-    live = {row["ocpp_transaction_id"]: charging_transaction_from(row) for row in rows}
+    live = {row["ocpp_transaction_id"]: comparable(charging_transaction_from(row)) for row in rows}
     begins_at = journal[0].at if journal else None
     judged = {
         key: row

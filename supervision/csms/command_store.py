@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from supervision.csms import parts
 from supervision.csms.command_policy import policy_of
@@ -163,6 +173,23 @@ def with_station() -> Any:
         charging_stations.c.organisation_id == commands.c.organisation_id,
     )
     return select(commands, *columns).join(charging_stations, joined)
+
+
+def waiting_query() -> Any:
+    """SELECT what was queued for one station while it was away and has not expired, to be prepared."""
+    now = bindparam("b_now", type_=commands.c.expires_at.type)
+    return (
+        with_station()
+        .where(
+            commands.c.organisation_id == bindparam("b_organisation"),
+            commands.c.charging_station == bindparam("b_identity"),
+            commands.c.state == CommandState.QUEUED.value,
+            commands.c.batch_id.is_(None),
+            commands.c.expires_at > now,
+            or_(commands.c.due_at.is_(None), commands.c.due_at <= now),
+        )
+        .order_by(commands.c.priority, commands.c.created_at)
+    )
 
 
 def order_of(row: Row, version: Version, now: datetime, refusal: Mapping[str, Any] | None) -> Order:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from supervision import chance
 from supervision.clock import Clock
-from supervision.csms import command_store, holding, metrics, parts, rotation
+from supervision.csms import command_store, each_evse, holding, metrics, parts, rotation
 from supervision.csms.catalogue import TO_STATION
 from supervision.csms.command_policy import end_of, next_try, policy_of, priority_of
 from supervision.csms.command_store import (
@@ -37,6 +37,7 @@ from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import violations
 from supervision.csms.store import HotPath, Station, update_station
 from supervision.kernel.errors import Refused
+from supervision.kernel.timespan import to_millis
 from supervision.log import Log
 from supervision.store.db import Database, Job, Reader, StoreUnavailableError, Tx, across_tenants
 from supervision.store.schema import charging_stations, commands
@@ -62,6 +63,7 @@ class CommandService:
         self._clock = clock
         self._registry = registry
         self._max_bulk = max_bulk
+        self._waiting = db.prepare_query(command_store.waiting_query())
         self._tasks: asyncio.TaskGroup | None = None
         self._bell = asyncio.Event()
         self._running: dict[str, asyncio.Event] = {}  # commands this process cares for -> set at their end
@@ -204,19 +206,12 @@ class CommandService:
     async def connected(self, connection: Connection) -> None:
         """Take up what was queued while the station was away and has not expired."""
         station, now = connection.station, self._clock.now()
-        async with self._db.read(station.organisation_id) as reader:
-            rows = await reader.all(
-                command_store.with_station()
-                .where(
-                    commands.c.organisation_id == station.organisation_id,
-                    commands.c.charging_station == station.identity,
-                    commands.c.state == _QUEUED,
-                    commands.c.batch_id.is_(None),
-                    commands.c.expires_at > now,
-                    or_(commands.c.due_at.is_(None), commands.c.due_at <= now),
-                )
-                .order_by(commands.c.priority, commands.c.created_at)
-            )
+        rows = await self._db.ask(
+            self._waiting,
+            b_identity=station.identity,
+            b_organisation=station.organisation_id,
+            b_now=to_millis(now),
+        )
         for row in rows:
             await self._take_up(connection, row)
         self.ring()
@@ -487,12 +482,31 @@ class CommandService:
                 self.ring()  # for the next of a batch, and for one that its socket's end has left unsent
 
     async def _through(self, connection: Connection, order: Order) -> Outcome:
-        """Send a command's CALLs one after another until one is not answered."""
+        """Send a command's CALLs one after another until one is not answered.
+
+        What is refused for the whole station may follow for each of its EVSEs, whose answers count then.
+        """
+        until = asyncio.get_running_loop().time() + order.lasts_s
+        whole = parts.split(order.action, order.payload, order.items)
+        outcome = await self._put_all(connection, order, whole, until=until)
+        each = each_evse.instead(
+            order.action, order.payload, outcome.response or {}, sorted(connection.max_power_w)
+        )
+        return await self._put_all(connection, order, each, until=until, first=1) if each else outcome
+
+    async def _put_all(
+        self,
+        connection: Connection,
+        order: Order,
+        payloads: Sequence[Mapping[str, Any]],
+        *,
+        until: float,
+        first: int = 0,
+    ) -> Outcome:
         loop = asyncio.get_running_loop()
-        until = loop.time() + order.lasts_s
         answers: list[Mapping[str, Any]] = []
         outcome = TIMED_OUT
-        for number, part in enumerate(parts.split(order.action, order.payload, order.items)):
+        for number, part in enumerate(payloads, first):
             outcome = await connection.outbound.put(
                 command_id=order.id,
                 message_id=_message_id(order.id, order.tries + 1, number),
@@ -509,7 +523,7 @@ class CommandService:
             if outcome.state is not CommandState.ANSWERED:
                 break
             answers.append(outcome.response or {})
-        return Outcome(state=outcome.state, response=parts.joined(order.action, answers), error=outcome.error)
+        return Outcome(state=outcome.state, response=_as_one(order.action, answers), error=outcome.error)
 
     async def _settle(self, order: Order, outcome: Outcome) -> CommandResult:
         """Record the end of a try; what a command was told meanwhile (cancelled, answered late) stays."""
@@ -607,6 +621,10 @@ def _message_id(command_id: str, tries: int, part: int) -> str:
 
 def _command_of(message_id: object) -> str:
     return str(message_id).partition(".")[0]
+
+
+def _as_one(action: str, answers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return each_evse.as_one(answers) if action == each_evse.ACTION else parts.joined(action, answers)
 
 
 def _joined_to(row: Row, response: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -23,6 +23,7 @@ from supervision.csms.directory import Document
 from supervision.csms.holding import Registration
 from supervision.csms.registry import Registry
 from supervision.csms.standard_settings import STANDARD
+from supervision.csms.triggering import asked_lately, may_ask
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import ChargingStationBooted
 from supervision.kernel.timespan import instant_text
@@ -224,7 +225,12 @@ class ConfigurationService:
         """A station that was held until its settings are right need not wait to boot again."""
         connection = self._registry.get(identity)
         held = connection is not None and connection.held is Registration.PENDING
-        if held and state == ConfigurationState.IN_SYNC.value:
+        if not held or state != ConfigurationState.IN_SYNC.value:
+            return
+        now = self._clock.now()
+        async with self._db.read(organisation_id) as reader:
+            earlier = await asked_lately(reader, organisation_id, identity, now)
+        if may_ask(earlier, "BootNotification", now):
             payload = {"requestedMessage": "BootNotification"}
             await self._commands.enqueue(organisation_id, identity, "TriggerMessage", payload, origin=ORIGIN)
 
@@ -290,23 +296,26 @@ class ConfigurationService:
     async def _write(self, talk: _Talk, items: Sequence[Item]) -> list[Item]:
         """Set what differs, then read it again: only the value read counts.
 
-        A refused list is tried without its last member, until a part is taken or nothing is left.
+        A list that is refused as a whole is offered member by member.
         """
         asked = {item.name: item.wanted for item in items}
-        states: dict[str, ItemState] = {}
-        waiting = dict(asked)
-        while waiting:
-            states |= await self._set(talk, waiting)
-            cut = {
-                name: part
-                for name, value in waiting.items()
-                if states[name] is ItemState.REFUSED and (part := desired.shorter(value)) is not None
-            }
-            asked |= cut
-            waiting = cut
+        states = await self._set(talk, asked)
+        for name, wanted in list(asked.items()):
+            if states[name] is ItemState.REFUSED and (members := desired.list_members(wanted)):
+                asked[name], states[name] = await self._offer(talk, name, members)
         taken = [name for name, state in states.items() if state in (ItemState.OK, ItemState.REBOOT_REQUIRED)]
         found = await self._read(talk, taken)
         return [_after_writing(item, asked[item.name], states[item.name], found) for item in items]
+
+    async def _offer(self, talk: _Talk, name: str, members: Sequence[str]) -> tuple[str, ItemState]:
+        """Try each member beside those already taken; what was accepted last is the longest list that is."""
+        taken, state = "", ItemState.REFUSED
+        for member in members:
+            longer = f"{taken},{member}" if taken else member
+            told = (await self._set(talk, {name: longer}))[name]
+            if told in (ItemState.OK, ItemState.REBOOT_REQUIRED):
+                taken, state = longer, told
+        return taken, state
 
     async def _set(self, talk: _Talk, values: Mapping[str, str]) -> dict[str, ItemState]:
         states: dict[str, ItemState] = {}

@@ -14,9 +14,11 @@ from supervision.csms.model import Decision, IdTokenStatus, MeterSample
 from supervision.csms.store import (
     Station,
     charging_transaction_from,
+    counted_lately,
     folded_values,
     insert_decision,
     seen_readings,
+    told_states,
     update_charging_transaction,
 )
 from supervision.kernel.events import ChargingTransactionEnded
@@ -71,12 +73,25 @@ async def reviewed(
         return values
     doubts = [folded.review] if folded.review else []
     if folded.state is State.ENDED and folded.measured_wh is not None and row_id is not None:
-        seen = await seen_readings(reader, station, row_id, folded)
-        doubts += metering.doubts(folded, metering.joined(seen, metering.seen_in(fresh)))
+        stored = await seen_readings(reader, station, row_id, folded)
+        seen = metering.joined(stored, metering.seen_in(fresh))
+        doubts += metering.doubts(folded, seen)
+        if metering.hardly_any(folded, seen) and await _too_little(reader, station, row_id, folded):
+            doubts.append(Doubt.TOO_LITTLE)
     if authorisation not in (None, IdTokenStatus.ACCEPTED.value):
         doubts.append(Doubt.UNKNOWN_TOKEN)
     values["review"] = ",".join(doubts) or None
     return values
+
+
+async def _too_little(reader: Reader, station: Station, row_id: int, folded: ChargingTransaction) -> bool:
+    until = folded.stopped_at or folded.started_at
+    around = metering.Surroundings(
+        charging_h=metering.charging_h(await told_states(reader, station, row_id), until),
+        lately_wh=await counted_lately(reader, station, folded.evse_id, before=row_id),
+        max_power_w=await max_power_w(reader, station, folded.evse_id),
+    )
+    return metering.too_little(folded, around)
 
 
 async def max_power_w(reader: Reader, station: Station, evse_id: int) -> float | None:

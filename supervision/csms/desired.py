@@ -198,10 +198,10 @@ def looked_at(item: Item, before: Item | None) -> Item:
     return replace(item, state=before.state) if same and before.state in _ANSWERS else item
 
 
-def shorter(value: str) -> str | None:
-    """A list without its last, least important member: what to try when the whole is refused."""
+def list_members(value: str) -> list[str]:
+    """The members of a list in their order, the most important first; none where the value is no list."""
     parts = [part.strip() for part in value.split(",") if part.strip()]
-    return ",".join(parts[:-1]) if len(parts) > 1 else None
+    return parts if len(parts) > 1 else []
 
 
 def overall(items: Sequence[Item]) -> ConfigurationState:

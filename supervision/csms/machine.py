@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ Key = TypeVar("Key", str, int)
 
 POWER_MARGIN = 1.1  # meters and chargers may exceed their nominal power a little
 SLACK_WH = 100  # resolution of coarse meters over short charges
+NEAR_START = timedelta(minutes=1)  # a first reading by then misses at most 0.4 kWh at 22 kW
 
 
 class State(StrEnum):
@@ -37,7 +38,7 @@ class Doubt(StrEnum):
     """Why a person must look before money is taken."""
 
     START_MISSING = "start_missing"  # only later messages arrived: the row is reconstructed
-    NO_START_READING = "no_start_reading"
+    NO_START_READING = "no_start_reading"  # none, or the first reading came when energy had flowed
     NO_STOP_READING = "no_stop_reading"  # the last periodic reading stands for the end
     NO_READINGS = "no_readings"  # less than two readings of the counter: no energy
     COUNTER_WENT_BACK = "counter_went_back"
@@ -46,6 +47,7 @@ class Doubt(StrEnum):
     PRESUMED_END = "presumed_end"  # no end was told: `presumed` says why one is assumed
     COUNTER_RESET = "counter_reset"  # the counter began anew during the charge
     UNIT_DOUBTFUL = "unit_doubtful"  # a thousand times more or less than the measured power says
+    TOO_LITTLE = "too_little"  # less than any car takes in that time: the counter may count in kWh
     CHANGED_SINCE_SETTLED = "changed_since_settled"  # a later fact changed what a person had settled
 
 
@@ -54,7 +56,8 @@ class ChargingTransaction:
     """All that is known of one charging transaction. Registers and energy in Wh.
 
     `measured_wh` is what the registers say, `energy_wh` what counts: the same, or what a person settled.
-    `settled_from_wh` is what the registers said at that moment.
+    `settled_from_wh` is what the registers said at that moment. `meter_start_read_at` is when the register
+    that stands for the start was read, None where the station says that it is the one of the start.
     """
 
     evse_id: int = 0
@@ -68,6 +71,7 @@ class ChargingTransaction:
     charging_state: str | None = None
     stop_reason: str | None = None
     meter_start_wh: int | None = None
+    meter_start_read_at: datetime | None = None
     meter_stop_wh: int | None = None
     meter_last_wh: int | None = None
     measured_wh: int | None = None
@@ -144,6 +148,45 @@ def stopped_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -
     return found[0] if len(found) == 1 else None
 
 
+def repeated_by(rows: Mapping[Key, ChargingTransaction], stop: TransactionFact) -> Key | None:
+    """Tell which charge has ended by this very stop already; None when none, or more than one, has."""
+    found = [key for key, row in rows.items() if _ended_by(row, stop)]
+    return found[0] if len(found) == 1 else None
+
+
+def begun_by(
+    rows: Mapping[Key, ChargingTransaction], start: TransactionFact, *, max_power_w: float | None = None
+) -> Key | None:
+    """Tell to which charge, reconstructed from a stop that came before it, a 1.6 start belongs.
+
+    Nothing of the wire ties the two: the stop was sent before the number of its charge was known. They belong
+    together where they make one charge without a doubt, and either the badge is the same, so that nobody pays
+    for another, or the stop repeats the register of the start. None where there is none, or a choice.
+    """
+    found = [
+        key
+        for key, row in rows.items()
+        if _ended_unbegun(row) and _share(row, start) and _is_sound(row, start, max_power_w)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _ended_unbegun(row: ChargingTransaction) -> bool:
+    return row.state is State.ENDED and row.presumed is None and not row.start_told
+
+
+def _share(row: ChargingTransaction, start: TransactionFact) -> bool:
+    if row.id_token is not None:
+        return start.id_token is not None and _same(start.id_token, row.id_token)
+    return row.meter_start_wh is not None and row.meter_start_wh == start.first_register_wh
+
+
+def _is_sound(row: ChargingTransaction, start: TransactionFact, max_power_w: float | None) -> bool:
+    unsettled = replace(row, settled=None)
+    told = apply(unsettled, start, max_power_w=max_power_w)
+    return row.stopped_at is not None and start.at <= row.stopped_at and told.review is None
+
+
 def _ended_by(row: ChargingTransaction, stop: TransactionFact) -> bool:
     if row.stopped_at is None or row.presumed is not None:
         return False
@@ -174,11 +217,24 @@ def _with_token(row: ChargingTransaction, fact: TransactionFact) -> ChargingTran
 
 
 def _with_registers(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
-    if fact.first_register_wh is not None and (row.start_rank is None or fact.rank < row.start_rank):
-        row = replace(row, meter_start_wh=fact.first_register_wh, start_rank=fact.rank)
+    if fact.first_register_wh is not None and _tells_start_better(fact, row):
+        row = replace(
+            row,
+            meter_start_wh=fact.first_register_wh,
+            meter_start_read_at=fact.first_read_at,
+            start_rank=fact.rank,
+        )
     if fact.last_register_wh is not None and (row.last_rank is None or fact.rank > row.last_rank):
         row = replace(row, meter_last_wh=fact.last_register_wh, last_rank=fact.rank)
     return row
+
+
+def _tells_start_better(fact: TransactionFact, row: ChargingTransaction) -> bool:
+    """A register said to be the one of the start is better than any that is not; else the earlier."""
+    of_start, known_of_start = fact.first_read_at is None, row.meter_start_read_at is None
+    if row.start_rank is None or of_start != known_of_start:
+        return row.start_rank is None or of_start
+    return fact.rank < row.start_rank
 
 
 def _with_phase(row: ChargingTransaction, fact: TransactionFact) -> ChargingTransaction:
@@ -215,7 +271,7 @@ def judge(row: ChargingTransaction, *, max_power_w: float | None) -> ChargingTra
     if row.state is State.OPEN:
         going = replace(row, meter_stop_wh=None, measured_wh=None)
         return _counted(going, [] if row.start_told else [Doubt.START_MISSING])
-    two_readings = row.meter_start_wh is not None and (
+    two_readings = not _starts_unread(row) and (
         row.stop_register_told or (row.last_rank or 0) > (row.start_rank or 0)
     )
     stop_wh = row.meter_last_wh if two_readings or row.stop_register_told else None
@@ -225,6 +281,16 @@ def judge(row: ChargingTransaction, *, max_power_w: float | None) -> ChargingTra
     gone_back = (measured_wh or 0) < 0
     ended = replace(row, meter_stop_wh=stop_wh, measured_wh=None if gone_back else measured_wh)
     return _counted(ended, _doubts(ended, gone_back=gone_back, max_power_w=max_power_w))
+
+
+def _starts_unread(row: ChargingTransaction) -> bool:
+    """No register tells where the charge began: there is none, or it was read when energy may have flowed.
+
+    Of a charge whose start was never told nothing else is known than its first reading (`START_MISSING`).
+    """
+    read_at = row.meter_start_read_at
+    late = row.start_told and read_at is not None and read_at - row.started_at > NEAR_START
+    return row.meter_start_wh is None or late
 
 
 def _counted(row: ChargingTransaction, doubts: list[Doubt]) -> ChargingTransaction:
@@ -241,7 +307,7 @@ def _doubts(row: ChargingTransaction, *, gone_back: bool, max_power_w: float | N
     checks = (
         (Doubt.PRESUMED_END, row.presumed is not None),
         (Doubt.START_MISSING, not row.start_told),
-        (Doubt.NO_START_READING, row.start_told and row.meter_start_wh is None),
+        (Doubt.NO_START_READING, row.start_told and _starts_unread(row)),
         (Doubt.NO_STOP_READING, not row.stop_register_told),
         (Doubt.COUNTER_WENT_BACK, gone_back),
         (Doubt.NO_READINGS, row.measured_wh is None and not gone_back),

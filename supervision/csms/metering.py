@@ -1,17 +1,20 @@
 """What the readings of a charge as a whole say about its registers; pure.
 
 Start and stop register alone cannot show that the counter began anew in between, nor that its unit is named
-wrongly: a counter in kWh labelled Wh delivers a thousandth of what the measured power says.
+wrongly: a counter in kWh labelled Wh delivers a thousandth of what the measured power says. Where no power is
+measured, so little energy in so long a time is the only trace of it, and says no more than that a person must
+look: nothing is ever multiplied on that ground.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
-from supervision.csms.machine import SLACK_WH, ChargingTransaction, Doubt, State, lasted_h
-from supervision.csms.model import MeterSample, measured
+from supervision.csms.machine import SLACK_WH, ChargingTransaction, Doubt, State, lasted_h, most_wh
+from supervision.csms.model import MeterSample, in_order, measured
 
 DROP_WH = SLACK_WH
 """A register may fall by the rounding of a coarse meter."""
@@ -20,6 +23,13 @@ APART = 4
 """How far from a thousand the ratio may be: power is sampled, and not all the time."""
 LEAST_WH = 500
 LEAST_POWERS = 2
+LEAST_W = 100
+"""A car that charges takes more, also at its end: 6 A of one phase are 1380 W."""
+LEAST_H = 1 / 6
+MOST_OF_A_CAR_WH = 200_000
+KNOWN_WH = 1000
+"""Who counted so much for one charge counts in Wh: in kWh it would have been a megawatt-hour."""
+CHARGING = "Charging"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +53,6 @@ def seen_in(samples: Sequence[MeterSample]) -> Seen:
     )
 
 
-def in_order(samples: Sequence[MeterSample]) -> list[MeterSample]:
-    """Sort by the station's times; as they came when one of them has none."""
-    timed = [(sample.at, sample) for sample in samples if sample.at is not None]
-    if len(timed) < len(samples):
-        return list(samples)
-    return [sample for _, sample in sorted(timed, key=lambda entry: entry[0])]
-
-
 def joined(stored: Seen, fresh: Seen) -> Seen:
     """Put together what is stored and what has just come; the larger number of powers decides."""
     more = stored if stored.powers >= fresh.powers else fresh
@@ -66,6 +68,59 @@ def doubts(row: ChargingTransaction, seen: Seen) -> list[Doubt]:
         (Doubt.UNIT_DOUBTFUL, unit_factor(row, seen) is not None),
     )
     return [doubt for doubt, present in checks if present]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What else speaks for or against a counter that counted next to nothing.
+
+    `charging_h` is how long the station said that it charged, None where it tells no states; `lately_wh` the
+    most that it counted for one of its last charges.
+    """
+
+    charging_h: float | None = None
+    lately_wh: int = 0
+    max_power_w: float | None = None
+
+
+def hardly_any(row: ChargingTransaction, seen: Seen) -> bool:
+    """Tell whether an ended charge, of which no power is known, counted so little that it could be in kWh."""
+    if row.state is not State.ENDED or not row.measured_wh or seen.powers >= LEAST_POWERS:
+        return False
+    return row.measured_wh * THOUSAND <= MOST_OF_A_CAR_WH and lasted_h(row) >= LEAST_H
+
+
+def too_little(row: ChargingTransaction, around: Surroundings) -> bool:
+    """Tell whether a charge that counted hardly any energy is one of a counter in kWh labelled Wh.
+
+    The station's word that it charged all the time outweighs what it counted before, for units change with
+    the firmware; a mere duration does not, for a full car stays plugged in.
+    """
+    measured_wh = row.measured_wh or 0
+    cap_wh = most_wh(row, around.max_power_w)
+    if cap_wh is not None and measured_wh * THOUSAND > cap_wh:
+        return False
+    if around.charging_h is None and around.lately_wh >= KNOWN_WH:
+        return False
+    charging_h = lasted_h(row) if around.charging_h is None else around.charging_h
+    return charging_h >= LEAST_H and measured_wh < LEAST_W * charging_h
+
+
+def charging_h(told: Iterable[tuple[datetime, str | None]], until: datetime) -> float | None:
+    """Hours in the state Charging (2.0.1 chargingState), from what was told when, in order, up to an end.
+
+    What tells no state leaves it as it is. None where no state was told at all.
+    """
+    stated = [(at, state) for at, state in told if state is not None]
+    if not stated:
+        return None
+    following = [*(at for at, _ in stated[1:]), until]
+    spans = [
+        max(0.0, (after - at).total_seconds())
+        for (at, state), after in zip(stated, following, strict=True)
+        if state == CHARGING
+    ]
+    return sum(spans) / 3600
 
 
 def unit_factor(row: ChargingTransaction, seen: Seen) -> float | None:

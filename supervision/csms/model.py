@@ -171,7 +171,8 @@ class TransactionFact:
     `rank` orders the statements of one charging transaction whatever the order of arrival: the seqNo in
     2.0.1; in 1.6 0 for the start and the milliseconds of a meter value; the end is always `RANK_OF_STOP`. The
     registers are Wh of Energy.Active.Import.Register at the outlet, None means not told; an end tells a
-    first register only when it carries two readings, because one reading measures nothing.
+    first register only when it carries two readings, because one reading measures nothing. `first_read_at`
+    is when the first register was read, None where the station says that it is the one of the start.
     """
 
     phase: Phase
@@ -182,6 +183,7 @@ class TransactionFact:
     connector_id: int | None = None
     id_token: str | None = None
     first_register_wh: int | None = None
+    first_read_at: datetime | None = None
     last_register_wh: int | None = None
     charging_state: str | None = None
     stop_reason: str | None = None
@@ -287,6 +289,19 @@ def measured(sample: MeterSample) -> Measured:
 def register_wh(sample: MeterSample) -> int | None:
     """Imported energy at the outlet in Wh."""
     return measured(sample).register_wh
+
+
+def in_order(samples: Sequence[MeterSample]) -> list[MeterSample]:
+    """Sort by the station's times; as they came when one of them has none."""
+    timed = [(sample.at, sample) for sample in samples if sample.at is not None]
+    if len(timed) < len(samples):
+        return list(samples)
+    return [sample for _, sample in sorted(timed, key=lambda entry: entry[0])]
+
+
+def is_of_start(sample: MeterSample) -> bool:
+    """Tell whether a sample says of itself that it was taken when the charging transaction began."""
+    return any(kind.context == "Transaction.Begin" for kind, _ in sample.readings)
 
 
 # Places of the values in `measured`: for each measurand the total, then L1 to L3; "L1-N" counts as "L1".

@@ -1,7 +1,7 @@
 """Commands with lists longer than the station takes in one CALL: split, answered apart, joined again. Pure.
 
-2.0.1 B06.FR.16, B05.FR.11, N04 and N06: the station tells `ItemsPerMessage` for each of these messages; one
-that has told nothing gets the whole list.
+2.0.1 B06.FR.16, B05.FR.11, N04 and N06: the station tells `ItemsPerMessage` for each of these messages, in
+1.6 its key `GetConfigurationMaxKeys`; one that has told nothing gets the whole list.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ITEMS_PER_MESSAGE = "ItemsPerMessage"
+MAX_KEYS = "getconfigurationmaxkeys"
 CAPABILITY = (
     "items_per_message"  # where `charging_stations.capabilities` keeps what was learnt: action -> items
 )
@@ -19,25 +20,26 @@ _MOST_ITEMS = 10_000  # a limit beyond this is no limit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Which component tells the limit, and the names of the lists asked and answered."""
+    """Which component tells the limit (none in 1.6), and the names of the lists asked and answered."""
 
-    component: str
+    component: str | None
     asked: str
-    answered: str
+    answered: tuple[str, ...]
 
 
 LISTINGS: Mapping[str, Listing] = {
+    "GetConfiguration": Listing(component=None, asked="key", answered=("configurationKey", "unknownKey")),
     "GetVariables": Listing(
-        component="DeviceDataCtrlr", asked="getVariableData", answered="getVariableResult"
+        component="DeviceDataCtrlr", asked="getVariableData", answered=("getVariableResult",)
     ),
     "SetVariables": Listing(
-        component="DeviceDataCtrlr", asked="setVariableData", answered="setVariableResult"
+        component="DeviceDataCtrlr", asked="setVariableData", answered=("setVariableResult",)
     ),
     "SetVariableMonitoring": Listing(
-        component="MonitoringCtrlr", asked="setMonitoringData", answered="setMonitoringResult"
+        component="MonitoringCtrlr", asked="setMonitoringData", answered=("setMonitoringResult",)
     ),
     "ClearVariableMonitoring": Listing(
-        component="MonitoringCtrlr", asked="id", answered="clearMonitoringResult"
+        component="MonitoringCtrlr", asked="id", answered=("clearMonitoringResult",)
     ),
 }
 
@@ -72,15 +74,28 @@ def joined(action: str, responses: Sequence[Mapping[str, Any]]) -> Mapping[str, 
     listing = LISTINGS.get(action)
     if listing is None or len(responses) < 2:  # noqa: PLR2004 - nothing to join
         return responses[0] if responses else None
-    items = [item for response in responses for item in _items(response, listing.answered)]
-    return {**responses[0], listing.answered: items}
+    lists = {
+        name: [item for response in responses for item in _items(response, name)]
+        for name in listing.answered
+        if any(name in response for response in responses)
+    }
+    return {**responses[0], **lists}
 
 
 def learnt(action: str, response: Mapping[str, Any] | None) -> dict[str, int]:
-    """Return the limits that an answer to GetVariables tells: action -> items per message."""
+    """Return the limits that an answer to a reading of settings tells: action -> items per message."""
+    if action == "GetConfiguration":
+        limit = _max_keys(response or {})
+        return {} if limit is None else {action: limit}
     items = _items(response or {}, "getVariableResult") if action == "GetVariables" else []
     found = [(_instance_told(item), _limit(item.get("attributeValue"))) for item in items if _is_object(item)]
     return {instance: limit for instance, limit in found if instance and limit is not None}
+
+
+def _max_keys(response: Mapping[str, Any]) -> int | None:
+    keys = [item for item in _items(response, "configurationKey") if _is_object(item)]
+    told = (_limit(key.get("value")) for key in keys if str(key.get("key")).casefold() == MAX_KEYS)
+    return next(told, None)
 
 
 def _instance_told(item: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from supervision.csms.machine import ChargingTransaction, most_wh
+from supervision.csms.machine import ChargingTransaction, Doubt, most_wh
 from supervision.csms.metering import DROP_WH, Seen, unit_factor
 
 LEAST_READINGS = 2
@@ -65,6 +65,8 @@ def seen_of(readings: Sequence[RegisterReading]) -> Seen:
 
 
 def _estimate(row: ChargingTransaction, readings: Sequence[RegisterReading]) -> Proposal | None:
+    if Doubt.TOO_LITTLE in (row.review or "").split(","):
+        return None  # in which unit the counter counts is the question, and no reading answers it
     seen = seen_of(readings)
     chain = [reading.register_wh for reading in readings]
     if row.meter_start_wh is not None:

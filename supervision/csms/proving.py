@@ -11,10 +11,12 @@ from sqlalchemy import select, update
 from supervision.csms import credentials
 from supervision.csms.admission import Channel, Claim, PasswordChange, Stored
 from supervision.csms.store import Station, update_station
-from supervision.store.db import Reader, Tx
+from supervision.store.db import Database, Tx, across_tenants
 from supervision.store.schema import charging_stations, station_certificates
 
 _DUMMY_SALT = b"\0" * 16
+_HANDSHAKE = across_tenants("the organisation is not known before the station is")
+
 FORGOTTEN: Mapping[str, Any] = {
     "next_password_salt": None,
     "next_password_hash": None,
@@ -55,16 +57,17 @@ def _matches(row: Mapping[str, Any] | None, name: str, password: bytes | None) -
     return same and hashed is not None and password is not None
 
 
-async def is_revoked(reader: Reader, channel: Channel) -> bool:
+async def is_revoked(db: Database, channel: Channel) -> bool:
     """Tell whether the certificate shown was taken back by us."""
     if channel.certificate is None:
         return False
     table = station_certificates
-    row = await reader.first(
-        select(table.c.id)
-        .where(table.c.fingerprint == channel.certificate.fingerprint, table.c.revoked_at.is_not(None))
-        .limit(1)
-    )
+    async with db.read(_HANDSHAKE) as reader:
+        row = await reader.first(
+            select(table.c.id)
+            .where(table.c.fingerprint == channel.certificate.fingerprint, table.c.revoked_at.is_not(None))
+            .limit(1)
+        )
     return row is not None
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from supervision.csms import machine, v16, v201
 from supervision.csms.frame import Call, CallResult, Version, read_frame
-from supervision.csms.machine import ChargingTransaction
+from supervision.csms.machine import ChargingTransaction, Doubt
 from supervision.csms.model import Decision, Phase, TransactionFact, register_wh, trusted_time
 from supervision.csms.schemas import read_leniently
 from supervision.kernel.errors import FieldError
@@ -83,6 +83,17 @@ def rebuild(
     return station.rows
 
 
+JUDGED_ELSEWHERE = frozenset(
+    {Doubt.UNKNOWN_TOKEN, Doubt.COUNTER_RESET, Doubt.UNIT_DOUBTFUL, Doubt.TOO_LITTLE}
+)
+
+
+def comparable(row: ChargingTransaction) -> ChargingTransaction:
+    """Return a stored charging transaction without the doubts that these journals cannot say."""
+    doubts = [doubt for doubt in (row.review or "").split(",") if doubt not in JUDGED_ELSEWHERE]
+    return replace(row, review=",".join(doubts) or None)
+
+
 def _take(station: _Station, call: Call, at: datetime) -> None:
     if (station.version, call.action) not in _READERS:
         return
@@ -96,8 +107,13 @@ def _take(station: _Station, call: Call, at: datetime) -> None:
 def _answered(station: _Station, result: CallResult) -> None:
     fact = station.starts.pop(result.message_id, None)
     number = result.payload.get("transactionId")
-    if fact is not None and isinstance(number, int) and number > 0 and str(number) not in station.rows:
-        station.fold(str(number), fact)
+    if fact is None or not isinstance(number, int) or number <= 0 or str(number) in station.rows:
+        return
+    power_w = station.max_power_w.get(fact.evse_id or 0)
+    ended = machine.begun_by(station.rows, fact, max_power_w=power_w)
+    if ended is not None:
+        station.rows[str(number)] = station.rows.pop(ended)
+    station.fold(str(number), fact)
 
 
 def _start(station: _Station, call: Call, payload: dict[str, Any], at: datetime) -> None:
@@ -126,8 +142,9 @@ def _stop(station: _Station, _call: Call, payload: dict[str, Any], at: datetime)
     fact = v16.stop(payload, at)
     key = v16.natural_key_of_stop(payload)
     known = str(number) if number is not None and str(number) in station.rows else key
-    if known == key and key not in station.rows and number is None:
-        known = machine.stopped_by(station.rows, fact) or key
+    if known == key and key not in station.rows:
+        which = machine.stopped_by if number is None else machine.repeated_by
+        known = which(station.rows, fact) or key
     station.fold(known, fact)
 
 

@@ -7,14 +7,13 @@ and the station keeps its queue, where a CALLERROR would lose it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from prometheus_client import Counter as PrometheusCounter
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from supervision.clock import Clock
 from supervision.csms import admission, handlers, holding, metrics, proving
@@ -23,6 +22,7 @@ from supervision.csms.authorising import IdTokenAuthoriser
 from supervision.csms.authority import CertificateAuthority
 from supervision.csms.catalogue import CARRIES_TRANSACTION, FROM_STATION, TO_STATION
 from supervision.csms.commands import CommandService
+from supervision.csms.connecting import ConnectPath
 from supervision.csms.frame import (
     Call,
     CallError,
@@ -36,17 +36,14 @@ from supervision.csms.frame import (
     write_error,
     write_result,
 )
-from supervision.csms.handlers import Handler, Incoming, Services
-from supervision.csms.holding import Registration
+from supervision.csms.handlers import Handler, Incoming, Payload, Services
 from supervision.csms.link import Link
-from supervision.csms.model import ConnectorStatus
 from supervision.csms.outbound import Outbound, QueuedCall
 from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import Checked, read_leniently
-from supervision.csms.store import HotPath, Station, evse_rows, open_charging_transactions, update_station
+from supervision.csms.store import HotPath, Station, update_station
 from supervision.kernel.errors import FieldError
 from supervision.kernel.events import ChargingStationConnected, ChargingStationDisconnected
-from supervision.kernel.units import watts
 from supervision.log import Log
 from supervision.store.db import Database, Job, StoreUnavailableError, Tx, across_tenants
 from supervision.store.schema import charging_stations
@@ -55,7 +52,6 @@ log = Log("supervision.csms")
 
 Settle = Callable[[str, BaseException | None], None]  # told the answer once it is committed, or the error
 
-_HANDSHAKE = across_tenants("the organisation is not known before the station is")
 _START = across_tenants("no station of any organisation is connected when the process starts")
 _VIOLATION_KINDS = 200  # of one station that are counted each under its own name
 _LOG_LINES = 200  # of one connection about its own faults: a broken station must not fill the disk
@@ -82,15 +78,18 @@ class CentralService:
         self._db = db
         self._clock = clock
         self._hot = HotPath(db)
+        self._connecting = ConnectPath(db)
         self._services = Services(
             db=db,
             hot=self._hot,
+            connecting=self._connecting,
             clock=clock,
             authoriser=authoriser,
             boot_interval_s=boot_interval_s,
             authority=authority,
         )
         self._organisation = organisation
+        self.boot_interval_s = boot_interval_s
         self.registry = registry
         self.commands = commands
 
@@ -103,10 +102,8 @@ class CentralService:
 
         Unknown stations and wrong passwords take the same path and the same time.
         """
-        table = charging_stations
-        async with self._db.read(_HANDSHAKE) as reader:
-            row = await reader.first(select(table).where(table.c.identity == identity))
-            revoked = await proving.is_revoked(reader, channel)
+        row = await self._connecting.known(identity)
+        revoked = await proving.is_revoked(self._db, channel)
         decision = admission.admit(
             proving.stored(row), proving.claim(row, password, channel, revoked=revoked), self._organisation
         )
@@ -136,11 +133,11 @@ class CentralService:
         )
 
         async def unit(tx: Tx) -> None:
-            await update_station(
-                tx, station, connected_at=connection.connected_at, ocpp=version.number, disconnected_at=None
-            )
+            job = Job()
+            self._connecting.connected(job, station, connection.connected_at, version.number)
+            await tx.append(job)
             await proving.note(tx, station, connection.connected_at)
-            await self._load(tx, connection)
+            await self._connecting.load(tx, connection)
             tx.emit(ChargingStationConnected(**station.about))
             tx.touch(station.topic)
 
@@ -151,26 +148,6 @@ class CentralService:
             self.registry.remove(connection)
             raise
         return connection, replaced
-
-    async def _load(self, tx: Tx, connection: Connection) -> None:
-        station = connection.station
-        table = charging_stations
-        row = await tx.first(
-            select(table.c.booted_at, table.c.violations, table.c.registration).where(
-                table.c.organisation_id == station.organisation_id, table.c.identity == station.identity
-            )
-        )
-        if row is not None:
-            connection.held = _held(row["registration"])
-            connection.known = row["booted_at"] is not None and connection.held is None
-            connection.violations = Counter(row["violations"] or {})
-        for evse in await evse_rows(tx, station):
-            number = evse["evse_id"]
-            connection.statuses[number] = (ConnectorStatus(evse["status"]), evse["status_at"])
-            connection.max_power_w[number] = watts(evse["max_a"], len(evse["phases"]))
-        for open_row in await open_charging_transactions(tx, station):
-            key = open_row["ocpp_transaction_id"]
-            connection.open_transactions[key] = (open_row["id"], open_row["evse_id"])
 
     async def disconnect(self, connection: Connection) -> None:
         """Note that the socket is gone, unless a newer one has taken its place."""
@@ -293,6 +270,8 @@ class CentralService:
     async def _run(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str:
         """Hot if possible; frames, effects and events in one transaction either way."""
         reply = self._hot_reply(incoming, handler, call, text)
+        if handler.asking is not None:
+            reply = self._kept(incoming, call, text, await handler.asking(self._services, incoming))
         if reply is not None:
             await self._db.append(incoming.job)
             return reply
@@ -302,16 +281,17 @@ class CentralService:
 
     def _hot_reply(self, incoming: Incoming, handler: Handler, call: Call, text: str) -> str | None:
         answer = handler.hot(self._services, incoming) if handler.hot is not None else None
-        if answer is None:
-            return None
+        return None if answer is None else self._kept(incoming, call, text, answer)
+
+    def _kept(self, incoming: Incoming, call: Call, text: str, answer: Payload) -> str:
+        """Write the answer, and both frames into the job."""
         reply = write_result(call.message_id, answer)
         self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
         return reply
 
     async def _run_unit(self, incoming: Incoming, handle: handlers.UnitHandler, call: Call, text: str) -> str:
         async def unit(tx: Tx) -> str:
-            reply = write_result(call.message_id, await handle(self._services, incoming, tx))
-            self._journal(incoming.job, incoming.connection, incoming.now, text, reply)
+            reply = self._kept(incoming, call, text, await handle(self._services, incoming, tx))
             await tx.append(incoming.job)
             return reply
 
@@ -428,10 +408,6 @@ class CentralService:
     @staticmethod
     def _keys(connection: Connection, **keys: object) -> dict[str, object]:
         return {"charging_station": connection.station.identity, "ocpp": connection.version.number, **keys}
-
-
-def _held(registration: str | None) -> Registration | None:
-    return None if registration in (None, Registration.ACCEPTED.value) else Registration(registration)
 
 
 def _is_heard(connection: Connection, action: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Table, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from supervision.csms import model
+from supervision.csms import model, wire
 from supervision.csms.admission import NO_PROOF, Proof
 from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
@@ -33,6 +33,7 @@ from supervision.store.schema import (
 )
 
 MAX_SIGNED = 20  # of one instant: a meter signs its beginning, its end, a few in between
+LAST_CHARGES = 3  # so many tell the unit of a counter: a new firmware may change it
 MAX_READINGS = 400  # of one message; a hostile one of 64 KiB could hold thousands
 
 
@@ -404,6 +405,24 @@ async def stoppable_charging_transactions(
     return await tx.all(select(table).where(of_station(table, station), which).order_by(table.c.id))
 
 
+async def reconstructed_charging_transactions(
+    tx: Reader, station: Station, started_at: datetime
+) -> Sequence[Mapping[str, Any]]:
+    """Return the 1.6 rows of which only a stop is known, of that instant or later."""
+    table = charging_transactions
+    return await tx.all(
+        select(table)
+        .where(
+            of_station(table, station),
+            table.c.ocpp == "1.6",
+            table.c.state == State.ENDED.value,
+            table.c.start_told.is_(False),
+            table.c.stopped_at >= started_at,
+        )
+        .order_by(table.c.id)
+    )
+
+
 async def insert_charging_transaction(
     tx: Tx, db: Database, station: Station, values: Mapping[str, Any]
 ) -> int:
@@ -479,6 +498,49 @@ async def seen_readings(reader: Reader, station: Station, row_id: int, folded: C
         return Seen()
     average_w = None if row["average_w"] is None else float(row["average_w"])
     return Seen(drops=int(row["drops"]), powers=int(row["powers"]), average_w=average_w)
+
+
+async def told_states(reader: Reader, station: Station, row_id: int) -> list[tuple[datetime, str | None]]:
+    """Return what the events of a charge told of its state, in their order; 1.6 has no such events."""
+    told, mine = charging_transaction_events, charging_transactions
+    rows = await reader.all(
+        select(told.c.at, told.c.payload)
+        .join(
+            mine,
+            and_(
+                mine.c.organisation_id == told.c.organisation_id,
+                mine.c.charging_station == told.c.charging_station,
+                mine.c.ocpp_transaction_id == told.c.ocpp_transaction_id,
+            ),
+        )
+        .where(of_station(mine, station), of_station(told, station), mine.c.id == row_id)
+        .order_by(told.c.seq_no, told.c.at)
+    )
+    return [(row["at"], _state_in(row["payload"])) for row in rows]
+
+
+def _state_in(payload: Mapping[str, Any]) -> str | None:
+    return wire.text(wire.inner(payload, "transactionInfo"), "chargingState")
+
+
+async def counted_lately(reader: Reader, station: Station, evse_id: int, *, before: int) -> int:
+    """Return the most that one of the last charges of an EVSE counted, among those without a doubt."""
+    table = charging_transactions
+    last = (
+        select(table.c.measured_wh)
+        .where(
+            of_station(table, station),
+            table.c.evse_id == evse_id,
+            table.c.id < before,
+            table.c.state == State.ENDED.value,
+            table.c.review.is_(None),
+            table.c.measured_wh > 0,
+        )
+        .order_by(table.c.id.desc())
+        .limit(LAST_CHARGES)
+        .subquery()
+    )
+    return int(await reader.scalar(select(func.coalesce(func.max(last.c.measured_wh), 0))))
 
 
 async def insert_transaction_event(tx: Tx, db: Database, station: Station, values: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from supervision.csms.model import (
     Phase,
     StatusReport,
     TransactionFact,
+    is_of_start,
     register_wh,
     trusted_time,
 )
@@ -114,7 +115,7 @@ def stop(payload: Payload, received_at: datetime) -> TransactionFact:
 def _begin_register(payload: Payload) -> int | None:
     """The register marked Transaction.Begin in transactionData: saves a charge whose start was lost."""
     for sample in wire.samples(payload.get("transactionData")):
-        if any(kind.context == "Transaction.Begin" for kind, _ in sample.readings):
+        if is_of_start(sample):
             return register_wh(sample)
     return None
 

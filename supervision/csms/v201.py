@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervision.csms import wire
 from supervision.csms.holding import Registration
@@ -19,6 +19,8 @@ from supervision.csms.model import (
     StatusReport,
     TransactionEvent,
     TransactionFact,
+    in_order,
+    is_of_start,
     register_wh,
     trusted_time,
 )
@@ -63,7 +65,7 @@ def transaction_event(payload: Payload, received_at: datetime) -> TransactionEve
     badge, token_type = token(payload)
     samples = wire.samples(payload.get("meterValue"))
     phase = _phase(payload)
-    first, last = _registers(samples, phase)
+    registers = _registers(samples, phase, received_at)
     evse = wire.inner(payload, "evse")
     fact = TransactionFact(
         phase=phase,
@@ -73,8 +75,9 @@ def transaction_event(payload: Payload, received_at: datetime) -> TransactionEve
         evse_id=wire.whole(evse, "id"),
         connector_id=wire.whole(evse, "connectorId"),
         id_token=badge,
-        first_register_wh=first,
-        last_register_wh=last,
+        first_register_wh=registers.first_wh,
+        first_read_at=registers.first_read_at,
+        last_register_wh=registers.last_wh,
         charging_state=wire.text(info, "chargingState"),
         stop_reason=_stop_reason(info, phase),
         offline=payload.get("offline") is True,
@@ -104,19 +107,34 @@ def _stop_reason(info: Payload, phase: Phase) -> str | None:
     return (wire.text(info, "stoppedReason") or "Local") if phase is Phase.ENDED else None
 
 
-def _registers(samples: tuple[MeterSample, ...], phase: Phase) -> tuple[int | None, int | None]:
-    """First and last register of the event, in the order of their own times."""
-    registers = [(sample.at, register) for sample in samples if (register := register_wh(sample)) is not None]
-    if not registers:
-        return None, None
-    if all(at is not None for at, _ in registers):
-        registers.sort(key=lambda entry: entry[0] or _NEVER)
-    if phase is Phase.ENDED and len(registers) == 1:
-        return None, registers[0][1]
-    return registers[0][1], registers[-1][1]
+class _Registers(NamedTuple):
+    """The registers of one event; `first_read_at` as in `TransactionFact`."""
+
+    first_wh: int | None = None
+    first_read_at: datetime | None = None
+    last_wh: int | None = None
 
 
-_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+def _registers(samples: tuple[MeterSample, ...], phase: Phase, received_at: datetime) -> _Registers:
+    """First and last register of the event, in the order of their own times.
+
+    The start of a charge may be told late: by a reading that calls itself Transaction.Begin, or by none, and
+    then the first that comes says nothing of what was delivered before it.
+    """
+    told = in_order([sample for sample in samples if register_wh(sample) is not None])
+    if phase is Phase.STARTED:
+        return _Registers(_register(told, 0), None, _register(told, -1))
+    begun = [sample for sample in told if is_of_start(sample)]
+    later = [sample for sample in told if not is_of_start(sample)]
+    if begun:
+        return _Registers(_register(begun, 0), None, _register(later, -1))
+    if not later or (phase is Phase.ENDED and len(later) == 1):
+        return _Registers(last_wh=_register(later, -1))
+    return _Registers(_register(later, 0), trusted_time(later[0].at, received_at), _register(later, -1))
+
+
+def _register(samples: list[MeterSample], position: int) -> int | None:
+    return register_wh(samples[position]) if samples else None
 
 
 def meter_values(payload: Payload) -> MeterReport:

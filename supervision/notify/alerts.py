@@ -2,6 +2,9 @@
 
 `cause` names what is wrong (``late:BOOKING``), so that the same trouble never opens a second line and
 an event seen twice changes nothing. Texts are made by the portal from `kind` and `params`.
+
+A state that flaps (quirk 27) is one line, and a short one none: the alert of a fault opens, and closes, at an
+instant still to come, unless the state has changed back by then.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
 
 from supervision.booking.model import Booking, BookingStatus
 from supervision.clock import Clock
@@ -39,6 +42,8 @@ from supervision.store.schema import (
 )
 
 OFFLINE_AFTER = timedelta(minutes=10)
+STEADY_AFTER = timedelta(minutes=1)
+SWEEP_EVERY = timedelta(minutes=1)
 RENEW_AHEAD = timedelta(days=30)
 
 LATE, OFFLINE, FAULTED, DISOBEYS, UNDELIVERED = "late", "offline", "faulted", "disobeys", "undelivered"
@@ -102,7 +107,11 @@ class AlertService:
         """Return the open alerts: gravest first, then oldest."""
         rows = await reader.all(
             select(alerts)
-            .where(alerts.c.organisation_id == organisation_id, alerts.c.closed_at.is_(None))
+            .where(
+                alerts.c.organisation_id == organisation_id,
+                alerts.c.opened_at <= self._clock.now(),
+                self._is_open(),
+            )
             .order_by(alerts.c.opened_at, alerts.c.id)
         )
         ranks = {"high": 0, "medium": 1, "info": 2}
@@ -115,7 +124,7 @@ class AlertService:
             .where(
                 alerts.c.organisation_id == organisation_id,
                 alerts.c.id == alert_id,
-                alerts.c.closed_at.is_(None),
+                self._is_open(),
                 alerts.c.acknowledged_at.is_(None),
             )
             .values(acknowledged_at=self._clock.now(), acknowledged_by=person_id)
@@ -151,7 +160,7 @@ class AlertService:
             .where(
                 alerts.c.organisation_id == organisation_id,
                 alerts.c.id == alert_id,
-                alerts.c.closed_at.is_(None),
+                self._is_open(),
             )
             .values(closed_at=self._clock.now())
         )
@@ -162,6 +171,9 @@ class AlertService:
 
         return await self._db.write(organisation_id, unit)
 
+    def _is_open(self) -> ColumnElement[bool]:
+        return or_(alerts.c.closed_at.is_(None), alerts.c.closed_at > self._clock.now())
+
     async def sweep(self) -> None:
         """Open alerts for silent stations, deliveries that were given up, certificates near their end."""
 
@@ -169,6 +181,7 @@ class AlertService:
             await self._sweep_offline(tx)
             await self._sweep_undelivered(tx)
             await self._sweep_certificates(tx)
+            await self._tell_of_the_steady(tx)
 
         await self._db.write(across_tenants("every organisation's stations are watched"), unit)
 
@@ -208,6 +221,17 @@ class AlertService:
                 continue
             facts = {"charging_station": row["identity"], "until": row["until"].isoformat()}
             await self._open(tx, row, CERTIFICATE_ENDS, cause, facts)
+
+    async def _tell_of_the_steady(self, tx: Tx) -> None:
+        """Alerts that have opened or closed by the passing of time: whoever looks at them must know."""
+        now = self._clock.now()
+        since = now - 2 * SWEEP_EVERY
+        changed = or_(alerts.c.opened_at.between(since, now), alerts.c.closed_at.between(since, now))
+        rows = await tx.all(
+            select(alerts.c.organisation_id).where(alerts.c.kind == FAULTED, changed).distinct()
+        )
+        for row in rows:
+            tx.touch(f"alerts:{row['organisation_id']}")
 
     async def _handle(self, delivery: Delivery) -> None:
         event = delivery.event
@@ -257,10 +281,23 @@ class AlertService:
     async def _follow_fault(self, tx: Tx, event: EvseStatusChanged) -> None:
         cause = f"faulted:{event.charging_station}/{event.evse_id}"
         if event.status != "Faulted":
-            await self._close(tx, event.organisation_id, cause)
-            return
-        facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
-        await self._open(tx, vars(event), FAULTED, cause, facts)
+            await self._close(tx, event.organisation_id, cause, after=STEADY_AFTER)
+        elif not await self._goes_on(tx, event.organisation_id, cause):
+            facts = {"charging_station": event.charging_station, "evse_id": event.evse_id}
+            await self._open(tx, vars(event), FAULTED, cause, facts, after=STEADY_AFTER)
+
+    async def _goes_on(self, tx: Tx, organisation_id: str, cause: str) -> bool:
+        """Take back the end of an alert that is still to come; False when there is none."""
+        kept = await tx.execute(
+            update(alerts)
+            .where(
+                alerts.c.organisation_id == organisation_id,
+                alerts.c.cause == cause,
+                alerts.c.closed_at >= self._clock.now(),
+            )
+            .values(closed_at=None)
+        )
+        return kept > 0
 
     async def _follow_notice(self, tx: Tx, event: DeviceNoticeReceived) -> None:
         """A person closes what the station does not clear by itself, as every security event."""
@@ -272,7 +309,14 @@ class AlertService:
         await self._open(tx, vars(event), event.kind, cause, facts)
 
     async def _open(
-        self, tx: Tx, about: Mapping[str, Any], kind: str, cause: str, params: Mapping[str, Any]
+        self,
+        tx: Tx,
+        about: Mapping[str, Any],
+        kind: str,
+        cause: str,
+        params: Mapping[str, Any],
+        *,
+        after: timedelta = timedelta(0),
     ) -> None:
         organisation_id = str(about["organisation_id"])
         same = (alerts.c.organisation_id == organisation_id, alerts.c.cause == cause)
@@ -290,12 +334,17 @@ class AlertService:
                 cause=cause,
                 severity=_SEVERITY[kind],
                 params=dict(params),
-                opened_at=self._clock.now(),
+                opened_at=self._clock.now() + after,
             )
         )
         tx.touch(f"alerts:{organisation_id}")
 
-    async def _close(self, tx: Tx, organisation_id: str, cause: str) -> None:
+    async def _close(
+        self, tx: Tx, organisation_id: str, cause: str, *, after: timedelta = timedelta(0)
+    ) -> None:
+        """End an alert; one that has not opened yet never will."""
+        now = self._clock.now()
+        end_at = literal(now + after, alerts.c.closed_at.type)
         closed = await tx.execute(
             update(alerts)
             .where(
@@ -303,7 +352,7 @@ class AlertService:
                 alerts.c.cause == cause,
                 alerts.c.closed_at.is_(None),
             )
-            .values(closed_at=self._clock.now())
+            .values(closed_at=case((alerts.c.opened_at > now, alerts.c.opened_at), else_=end_at))
         )
         if closed:
             tx.touch(f"alerts:{organisation_id}")

@@ -1,11 +1,10 @@
-"""Rows of many jobs, written with few statements and, on SQLite, with one visit to the driver's thread."""
+"""Statements compiled once for the driver, and rows of many jobs written with few of them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -42,6 +41,31 @@ class Prepared:
 Batches = dict[Prepared, list[Row]]
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedQuery:
+    """A SELECT compiled once; `asked` orders named values, `rows` reads what the driver returns."""
+
+    sql: str
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+    constants: Mapping[str, Any]  # what the query itself compares with
+
+    def asked(self, values: Mapping[str, Any]) -> Row:
+        """Return the values in the query's order; KeyError when one is missing."""
+        given = {**self.constants, **values}
+        return tuple([given[name] for name in self.names])
+
+    def rows(self, found: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return every row, column name -> value."""
+        return [
+            {
+                name: value if told is None else told(value)
+                for (name, told), value in zip(self.columns, row, strict=True)
+            }
+            for row in found
+        ]
+
+
 def several(sql: str, columns: int) -> str:
     """Write an insert of one row as one of many; nothing for any other statement."""
     values = f"({', '.join('?' * columns)})"
@@ -49,25 +73,15 @@ def several(sql: str, columns: int) -> str:
     return f"{head} VALUES {', '.join([values] * ROWS_PER_INSERT)}{tail}" if found else ""
 
 
-async def in_driver_thread(driver: Any, work: Callable[[sqlite3.Connection], None]) -> None:
-    """Run `work` in the thread that owns aiosqlite's connection: one visit, however many statements.
-
-    Each visit wakes a thread and then the event loop, which costs more than a row does. The driver has no
-    public call for several statements at once.
-    """
-    await driver._execute(partial(work, driver._conn))  # noqa: SLF001
-
-
-def commit_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:
-    """Write and commit rows in a transaction of their own; any error undoes it and is raised."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        write_rows(connection, batches)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself rolls back after some errors
-            connection.execute("ROLLBACK")
-        raise
+def by_statement(rows: Iterable[tuple[Prepared, Row]]) -> Batches:
+    """Group rows by their statement, in the order each statement first comes."""
+    batches: Batches = {}
+    for statement, row in rows:
+        if statement in batches:
+            batches[statement].append(row)
+        else:
+            batches[statement] = [row]
+    return batches
 
 
 def write_rows(connection: sqlite3.Connection, batches: Mapping[Prepared, Sequence[Row]]) -> None:

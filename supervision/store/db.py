@@ -12,29 +12,42 @@ import asyncio
 import json
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row, Table, event, insert
+from sqlalchemy import CursorResult, Executable, Float, Select, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from supervision.clock import Clock
 from supervision.kernel.events import Event
 from supervision.kernel.timespan import to_millis
 from supervision.log import Log
 from supervision.store import batch, guard
-from supervision.store.batch import Prepared
+from supervision.store.batch import Prepared, PreparedQuery, Row
 from supervision.store.changes import Changes
-from supervision.store.guard import Tenant, across_tenants
+from supervision.store.connection import Fetch, Reading, Rows, Source, Writing
+from supervision.store.guard import AcrossTenants, Tenant, across_tenants
+from supervision.store.postgres import PostgresSource
 from supervision.store.schema import outbox_events
+from supervision.store.sqlite import SqliteSource
 
-__all__ = ["Database", "Job", "Prepared", "Reader", "StoreUnavailableError", "Tenant", "Tx", "across_tenants"]
+__all__ = [
+    "Database",
+    "Job",
+    "Prepared",
+    "PreparedQuery",
+    "Reader",
+    "StoreUnavailableError",
+    "Tenant",
+    "Tx",
+    "across_tenants",
+]
 
 log = Log("supervision.store")
 T = TypeVar("T")
@@ -44,6 +57,8 @@ READERS = 4
 # Turns of the event loop before a group is closed: in the first the sockets that can be read are found, in
 # the second their messages join. Under load that makes groups large, at rest it costs microseconds.
 TURNS_TO_GATHER = 2
+
+_DOUBLE_PRECISION = 701  # PostgreSQL's code of the type: SQLAlchemy asks for it where floats are read
 
 _OF_ROWS = across_tenants("rows carry their organisation")
 
@@ -67,47 +82,66 @@ def driver_url(url: str) -> str:
 class Reader:
     """Reads one consistent snapshot, inside one tenant."""
 
-    def __init__(self, connection: AsyncConnection, tenant: Tenant) -> None:
+    def __init__(self, connection: Reading, tenant: Tenant) -> None:
         self._connection = connection
         self.tenant = tenant
 
     async def all(self, statement: Executable) -> list[dict[str, Any]]:
         """Return every row, column name -> value."""
-        return [dict(row) for row in (await self._run(statement)).mappings()]
+        return await self._run(statement, None, _every_row)
 
     async def first(self, statement: Executable) -> dict[str, Any] | None:
         """Return the first row, or None."""
-        row = (await self._run(statement)).mappings().first()
-        return None if row is None else dict(row)
+        return await self._run(statement, None, _first_row)
 
     async def scalar(self, statement: Executable) -> Any:
         """Return the first column of the first row, or None."""
-        row: Row[Any] | None = (await self._run(statement)).first()
-        return None if row is None else row[0]
+        return await self._run(statement, None, _first_value)
 
-    async def _run(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> Any:
+    async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
+        """Return every row of a prepared query."""
+        return query.rows(await self._connection.ask(query.sql, query.asked(values)))
+
+    async def _run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         if isinstance(statement, ClauseElement):
             guard.check(statement, self.tenant, rows or ())
-        return await self._connection.execute(statement, rows)
+        return await self._connection.run(statement, rows, fetch)
+
+
+def _every_row(result: CursorResult[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in result.mappings()]
+
+
+def _first_row(result: CursorResult[Any]) -> dict[str, Any] | None:
+    row = result.mappings().first()
+    return None if row is None else dict(row)
+
+
+def _first_value(result: CursorResult[Any]) -> Any:
+    row = result.first()
+    return None if row is None else row[0]
+
+
+def _touched(result: CursorResult[Any]) -> int:
+    return int(result.rowcount)
 
 
 class Tx(Reader):
     """One unit of work: reads, writes, events for the outbox, topics for the live pages."""
 
-    def __init__(self, connection: AsyncConnection, tenant: Tenant) -> None:
+    def __init__(self, connection: Writing, tenant: Tenant) -> None:
         super().__init__(connection, tenant)
+        self._writing = connection
         self.events: list[Event] = []
         self.topics: set[str] = set()
 
-    async def execute(self, statement: Executable, rows: Sequence[Mapping[str, Any]] | None = None) -> int:
+    async def execute(self, statement: Executable, rows: Rows | None = None) -> int:
         """Run a write; return how many rows it touched."""
-        return int((await self._run(statement, rows)).rowcount)
+        return await self._run(statement, rows, _touched)
 
     async def append(self, job: Job) -> None:
         """Write rows of the hot path inside this unit, with the events and topics of the job."""
-        driver = await _driver(self._connection)
-        for statement, row in job.rows:
-            await driver.executemany(statement.sql, [row])  # the one call both drivers spell alike
+        await self._writing.add(batch.by_statement(job.rows))
         self.events.extend(job.events)
         self.topics |= job.topics
 
@@ -127,7 +161,7 @@ Unit = Callable[[Tx], Awaitable[T]]
 class Job:
     """Rows for the hot path, in order, with what must happen in the same commit and after it."""
 
-    rows: list[tuple[Prepared, tuple[Any, ...]]] = field(default_factory=list)
+    rows: list[tuple[Prepared, Row]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     topics: set[str] = field(default_factory=set)
 
@@ -156,10 +190,9 @@ class _Pending:
 class Database:
     """The open database; make it with ``async with Database.open(url, clock=clock) as db``."""
 
-    def __init__(self, writer: AsyncEngine, readers: AsyncEngine, clock: Clock) -> None:
-        self.is_sqlite = writer.dialect.name == "sqlite"
-        self._write_engine = writer
-        self._read_engine = readers
+    def __init__(self, source: Source, clock: Clock) -> None:
+        self._source = source
+        self.is_sqlite = source.dialect.name == "sqlite"
         self._clock = clock
         self._waiting: deque[_Pending] = deque()
         self._work_bell = asyncio.Event()
@@ -172,9 +205,8 @@ class Database:
     @asynccontextmanager
     async def open(cls, url: str, *, clock: Clock) -> AsyncIterator[Database]:
         """Open the database for the length of an `async with` block; the writer task lives inside it."""
-        writer = _engine(url, pool_size=1, read_only=False)
-        readers = _engine(url, pool_size=READERS, read_only=True)
-        db = cls(writer, readers, clock)
+        source = _source(url)
+        db = cls(source, clock)
         # Owned by this block: stopped and awaited below, whatever happens in between.
         task = asyncio.get_running_loop().create_task(db._write_loop(), name="store-writer")
         try:
@@ -183,8 +215,7 @@ class Database:
             db._closed = True
             db._work_bell.set()
             await task
-            await readers.dispose()
-            await writer.dispose()
+            await source.close()
 
     # --- what callers use ---------------------------------------------------------------------------
 
@@ -215,14 +246,8 @@ class Database:
     @asynccontextmanager
     async def read(self, tenant: Tenant) -> AsyncIterator[Reader]:
         """Read one consistent snapshot."""
-        begin = "BEGIN" if self.is_sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        async with _connected(self._read_engine) as (connection, driver):
-            await driver.execute(begin)
-            try:
-                yield Reader(connection, tenant)
-            finally:
-                if not connection.invalidated:  # a cancelled reader's connection is closed already
-                    await _quietly(driver, "ROLLBACK")
+        async with self._source.reading() as connection:
+            yield Reader(connection, tenant)
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an INSERT in the words of the database, which may say what happens ON CONFLICT."""
@@ -231,10 +256,32 @@ class Database:
     def prepare(self, statement: Executable, *names: str) -> Prepared:
         """Compile `statement` once for the hot path; for an insert, `names` are the columns given."""
         compiled = statement.compile(  # type: ignore[attr-defined]
-            dialect=self._write_engine.dialect, column_keys=list(names) or None
+            dialect=self._source.dialect, column_keys=list(names) or None
         )
         sql, order = str(compiled), tuple(compiled.positiontup or ())
         return Prepared(sql, order, batch.several(sql, len(order)) if self.is_sqlite else "")
+
+    def prepare_query(self, statement: Select[Any], *, across: AcrossTenants | None = None) -> PreparedQuery:
+        """Compile a SELECT once. Instead of a tenant's id it compares with a parameter.
+
+        Values must be what the driver stores. MissingTenantError unless it names a tenant or goes `across`.
+        """
+        if across is None:
+            guard.check_prepared(statement)
+        compiled = statement.compile(dialect=self._source.dialect)
+        columns = [(column.name, self._reading_of(column.type)) for column in statement.selected_columns]
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return PreparedQuery(str(compiled), tuple(compiled.positiontup or ()), tuple(columns), constants)
+
+    def _reading_of(self, kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+        """Return what turns the driver's value into the model's, if anything must."""
+        code = _DOUBLE_PRECISION if isinstance(kind, Float) else None
+        dialect = self._source.dialect
+        return kind.dialect_impl(dialect).result_processor(dialect, code)
+
+    async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
+        """Return every row of a prepared query: one visit to the database, for what many ask at once."""
+        return query.rows(await self._source.ask(query.sql, query.asked(values)))
 
     # --- the writer -----------------------------------------------------------------------------------
 
@@ -248,15 +295,11 @@ class Database:
         while await self._has_work():
             group = self._gather()
             try:
-                async with _connected(self._write_engine) as (connection, driver):
-                    while group:
-                        await self._commit_group(connection, driver, group)
-                        self._answer(group)
-                        # Taking a connection costs as much as several messages. One to SQLite is a file and
-                        # can be kept; one to a server may break while it is idle and is tried each time.
-                        group = self._gather() if self.is_sqlite and await self._has_work() else []
+                await self._source.write(partial(self._commit, group))
             except Exception as broken:
                 self._tell_unavailable(group, broken)
+            else:
+                self._answer(group)
 
     async def _has_work(self) -> bool:
         """Wait for work; False when the database is closed and nothing is left to do."""
@@ -272,37 +315,11 @@ class Database:
     def _gather(self) -> list[_Pending]:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
 
-    async def _commit_group(self, connection: AsyncConnection, driver: Any, group: list[_Pending]) -> None:
-        if not (self.is_sqlite and await self._commit_jobs(driver, group)):
-            await self._commit_carefully(connection, driver, group)
-
     def _tell_unavailable(self, group: list[_Pending], broken: Exception) -> None:
         log.error("store.commit_failed", error=type(broken).__name__, detail=str(broken), units=len(group))
         unavailable = StoreUnavailableError(str(broken))
         for pending in group:
             _tell(pending, None, unavailable)
-
-    async def _commit_jobs(self, driver: Any, group: list[_Pending]) -> bool:
-        """Commit a group of nothing but jobs at one go; False when that is undone or not tried."""
-        if any(pending.job is None for pending in group):
-            return False
-        try:
-            await batch.in_driver_thread(driver, partial(batch.commit_rows, batches=self._batches(group)))
-        except Exception:  # also what the driver raises for a value before SQLite sees it
-            return False  # the careful way finds which job is to blame, or that it was none
-        return True
-
-    async def _commit_carefully(
-        self, connection: AsyncConnection, driver: Any, group: list[_Pending]
-    ) -> None:
-        """Commit units and jobs so that a faulty one is undone alone."""
-        await driver.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
-        try:
-            await self._run_group(connection, driver, group)
-            await driver.execute("COMMIT")
-        except BaseException:
-            await _quietly(driver, "ROLLBACK")
-            raise
 
     def _answer(self, group: list[_Pending]) -> None:
         topics: set[str] = set()
@@ -317,17 +334,29 @@ class Database:
         if ring:
             self.outbox_bell.set()
 
-    async def _run_group(self, connection: AsyncConnection, driver: Any, group: list[_Pending]) -> None:
+    # --- one group, on the connection that writes -----------------------------------------------------
+
+    async def _commit(self, group: Sequence[_Pending], connection: Writing) -> None:
+        """Commit units and jobs so that a faulty one is undone alone."""
+        await connection.say(self._source.begin_writing)
+        try:
+            await self._run_group(connection, group)
+            await connection.say("COMMIT")
+        except BaseException:
+            await _undo(connection)
+            raise
+
+    async def _run_group(self, connection: Writing, group: Sequence[_Pending]) -> None:
         jobs = [pending for pending in group if pending.job is not None]
         if jobs:
-            await self._run_jobs(driver, jobs)
+            await self._run_jobs(connection, jobs)
         for pending in group:
             if pending.unit is not None:
-                await self._run_unit(connection, driver, pending, pending.unit)
+                await self._run_unit(connection, pending, pending.unit)
 
-    async def _run_jobs(self, driver: Any, jobs: list[_Pending]) -> None:
+    async def _run_jobs(self, connection: Writing, jobs: Sequence[_Pending]) -> None:
         try:
-            await self._insert_rows(driver, jobs)
+            await self._add_rows(connection, jobs)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].error = _told(error)
@@ -336,55 +365,41 @@ class Database:
             return
         # One bad row must not take the others with it: undone already, now each job alone.
         for pending in jobs:
-            await self._run_jobs(driver, [pending])
+            await self._run_jobs(connection, [pending])
 
-    async def _insert_rows(self, driver: Any, jobs: list[_Pending]) -> None:
-        batches = self._batches(jobs)
-        await driver.execute("SAVEPOINT job")
+    async def _add_rows(self, connection: Writing, jobs: Sequence[_Pending]) -> None:
+        await connection.say("SAVEPOINT job")
         try:
-            if self.is_sqlite:
-                await batch.in_driver_thread(driver, partial(batch.write_rows, batches=batches))
-            else:
-                for statement, rows in batches.items():
-                    await driver.executemany(statement.sql, rows)
+            await connection.add(batch.by_statement(self._rows(jobs)))
         except BaseException:
-            await driver.execute("ROLLBACK TO SAVEPOINT job")
+            await connection.say("ROLLBACK TO SAVEPOINT job")
             raise
         finally:
-            await driver.execute("RELEASE SAVEPOINT job")
+            await connection.say("RELEASE SAVEPOINT job")
 
-    def _batches(self, jobs: list[_Pending]) -> batch.Batches:
-        """Rows by statement, in order; the events of the jobs among them."""
-        batches: batch.Batches = {}
+    def _rows(self, jobs: Iterable[_Pending]) -> Iterable[tuple[Prepared, Row]]:
         for pending in jobs:
-            for statement, row in pending.job.rows if pending.job else ():
-                if statement in batches:
-                    batches[statement].append(row)
-                else:
-                    batches[statement] = [row]
-            if pending.events:
-                batches.setdefault(self._insert_event, []).extend(self._event_rows(pending.events))
-        return batches
+            yield from pending.job.rows if pending.job else ()
+            for row in self._event_rows(pending.events):
+                yield self._insert_event, row
 
-    async def _run_unit(
-        self, connection: AsyncConnection, driver: Any, pending: _Pending, unit: Unit[Any]
-    ) -> None:
-        await driver.execute("SAVEPOINT unit")
+    async def _run_unit(self, connection: Writing, pending: _Pending, unit: Unit[Any]) -> None:
+        await connection.say("SAVEPOINT unit")
         tx = Tx(connection, pending.tenant)
         try:
-            pending.result = await unit(tx)
+            pending.result = await connection.finish(unit(tx))
             if tx.events:
-                await driver.executemany(self._insert_event.sql, self._event_rows(tx.events))
+                await connection.add({self._insert_event: self._event_rows(tx.events)})
         except (Exception, asyncio.CancelledError) as error:
-            if _is_cancelled():
+            if connection.cancelled():
                 raise  # the writer itself must end
-            await driver.execute("ROLLBACK TO SAVEPOINT unit")
+            await connection.say("ROLLBACK TO SAVEPOINT unit")
             pending.error = _told(error)
         else:
             pending.events, pending.topics = tx.events, tx.topics
-        await driver.execute("RELEASE SAVEPOINT unit")
+        await connection.say("RELEASE SAVEPOINT unit")
 
-    def _event_rows(self, events: Sequence[Event]) -> list[tuple[Any, ...]]:
+    def _event_rows(self, events: Sequence[Event]) -> list[Row]:
         at = to_millis(self._clock.now())
         return [
             self._insert_event.row(
@@ -415,26 +430,6 @@ def _settle(done: asyncio.Future[Any], result: object, error: BaseException | No
         done.exception()  # a caller that goes away now leaves nothing to warn about
 
 
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Any]]:
-    """Yield a connection and its driver's own, on which we alone begin and end transactions."""
-    async with engine.connect() as connection:
-        # SQLAlchemy rolls back after an error unless it believes to be in a transaction; in autocommit
-        # this begin reaches no database, but it keeps the other units of a group alive.
-        await connection.begin()
-        yield connection, await _driver(connection)
-
-
-async def _driver(connection: AsyncConnection) -> Any:
-    raw = await connection.get_raw_connection()
-    return raw.driver_connection
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _told(error: BaseException) -> BaseException:
     """Return what the caller is told: an outage of the database is not a fault of the statement."""
     original = getattr(error, "orig", None) or error
@@ -444,40 +439,14 @@ def _told(error: BaseException) -> BaseException:
     return error
 
 
-async def _quietly(driver: Any, sql: str) -> None:
+async def _undo(connection: Writing) -> None:
     try:
-        await driver.execute(sql)
+        await connection.say("ROLLBACK")
     except Exception as error:
         log.warning("store.rollback_failed", error=type(error).__name__)
 
 
-def _engine(url: str, *, pool_size: int, read_only: bool) -> AsyncEngine:
-    """Make an engine whose transactions are ours alone: the driver is in autocommit."""
+def _source(url: str) -> Source:
     location = make_url(driver_url(url))
-    engine = create_async_engine(
-        location,
-        isolation_level="AUTOCOMMIT",
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_reset_on_return=None,
-        **({} if location.get_backend_name() == "sqlite" else {"pool_pre_ping": True}),
-    )
-    if location.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "connect", _sqlite_pragmas(read_only=read_only))
-    return engine
-
-
-def _sqlite_pragmas(*, read_only: bool) -> Callable[[Any, object], None]:
-    def on_connect(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        pragmas = ["foreign_keys=ON", "busy_timeout=5000"]
-        if read_only:
-            # Only the writer checkpoints: two that do can corrupt a WAL before SQLite 3.51.3.
-            pragmas += ["query_only=ON", "wal_autocheckpoint=0"]
-        else:
-            pragmas += ["journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"]
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    return on_connect
+    sqlite_file = location.get_backend_name() == "sqlite"
+    return (SqliteSource if sqlite_file else PostgresSource)(location, readers=READERS)

@@ -49,6 +49,11 @@ def check(statement: ClauseElement, tenant: Tenant, rows: Iterable[Mapping[str, 
         _KNOWN.learn(statement)
 
 
+def check_prepared(statement: Select[Any]) -> None:
+    """Raise MissingTenantError unless a SELECT that knows no tenant yet compares with a parameter for it."""
+    _check_scope(statement, None, frozenset())
+
+
 def _check_whole(statement: ClauseElement, tenant: str, rows: Iterable[Mapping[str, Any]]) -> None:
     if isinstance(statement, Insert):
         _check_insert(statement, tenant, rows)
@@ -184,7 +189,9 @@ class _Ties:
     tied: set[FromClause] = field(default_factory=set)
     through: list[tuple[FromClause, FromClause]] = field(default_factory=list)
 
-    def learn(self, condition: ClauseElement | None, tenant: str, only: set[FromClause] | None) -> None:
+    def learn(
+        self, condition: ClauseElement | None, tenant: str | None, only: set[FromClause] | None
+    ) -> None:
         """Take in a condition that always holds; an outer join's speaks only for the sources `only`."""
         for part in _conjuncts(condition):
             if not isinstance(part, BinaryExpression) or part.operator is not operators.eq:
@@ -220,8 +227,13 @@ def _conjuncts(condition: Any) -> Iterator[ClauseElement]:
         yield condition
 
 
-def _check_scope(statement: Select[Any] | Update | Delete, tenant: str, outer: frozenset[FromClause]) -> None:
-    """Check one SELECT, UPDATE or DELETE, then those nested in it; `outer` sources are checked already."""
+def _check_scope(
+    statement: Select[Any] | Update | Delete, tenant: str | None, outer: frozenset[FromClause]
+) -> None:
+    """Check one SELECT, UPDATE or DELETE, then those nested in it; `outer` sources are checked already.
+
+    Without a tenant its place is held by a parameter without a value.
+    """
     ties = _Ties()
     ties.learn(statement.whereclause, tenant, None)
     own: set[FromClause] = set()
@@ -255,7 +267,7 @@ def _columns(element: ClauseElement) -> Iterator[Column[Any]]:
             yield from _columns(child)
 
 
-def _take_in(source: FromClause, ties: _Ties, tenant: str) -> set[FromClause]:
+def _take_in(source: FromClause, ties: _Ties, tenant: str | None) -> set[FromClause]:
     """Return the single sources under joins, learning from the joins' conditions."""
     if not isinstance(source, Join):
         return {source}
@@ -271,7 +283,7 @@ def _is_guarded(source: FromClause) -> bool:
     return isinstance(stored, Table) and TENANT_COLUMN in stored.c
 
 
-def _check_nested(element: ClauseElement, tenant: str, outer: frozenset[FromClause]) -> None:
+def _check_nested(element: ClauseElement, tenant: str | None, outer: frozenset[FromClause]) -> None:
     for child in element.get_children():
         if isinstance(child, Select):
             _check_scope(child, tenant, outer)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, bindparam, insert, literal_column, select, update
 
 from supervision.clock import Clock
 from supervision.kernel.events import Event, event_from
+from supervision.kernel.timespan import to_millis
 from supervision.log import Log
-from supervision.store.db import Database, Tx, across_tenants
+from supervision.store.db import Database, Job, Tx, across_tenants
 from supervision.store.schema import outbox_deliveries, outbox_events
 
 log = Log("supervision.outbox")
@@ -76,6 +77,7 @@ class Outbox:
         self._clock = clock
         self._consumers = {consumer.name: consumer for consumer in consumers}
         self._bells = {name: asyncio.Event() for name in self._consumers}
+        self._finish = db.prepare(_finish_update())
 
     async def run(self) -> None:
         """Deliver for ever; ends only by cancellation."""
@@ -164,7 +166,10 @@ class Outbox:
         except Exception as error:
             await self._failed(consumer, delivery, error)
             return False
-        await self._mark(delivery.id, state="done", done_at=self._clock.now(), attempts=delivery.attempt)
+        job = Job()
+        at = to_millis(self._clock.now())
+        job.add(self._finish, b_id=delivery.id, b_at=at, b_attempts=delivery.attempt)
+        await self._db.append(job)
         return True
 
     async def _failed(self, consumer: Consumer, delivery: Delivery, error: Exception) -> None:
@@ -220,6 +225,20 @@ class Outbox:
             bell.clear()
             if not await self.deliver_due(consumer):
                 await _ring_or_poll(bell)
+
+
+def _finish_update() -> Any:
+    """UPDATE a delivery that succeeded, prepared: most do."""
+    table = outbox_deliveries
+    return (
+        update(table)
+        .where(table.c.id == bindparam("b_id"))
+        .values(
+            state=literal_column("'done'"),
+            done_at=bindparam("b_at", type_=table.c.done_at.type),
+            attempts=bindparam("b_attempts", type_=table.c.attempts.type),
+        )
+    )
 
 
 async def _ring_or_poll(bell: asyncio.Event) -> None:

@@ -528,6 +528,7 @@ charging_transactions = Table(
     Column("stopped_at", Instant),
     Column("stopped_received_at", Instant),
     Column("meter_start_wh", BigInteger),
+    Column("meter_start_read_at", Instant),  # NULL: the station says it is the one of the start
     Column("meter_stop_wh", BigInteger),
     Column("meter_last_wh", BigInteger),
     Column("measured_wh", BigInteger),  # what the registers say

@@ -36,13 +36,16 @@ def end(process: int, how: signal.Signals) -> None:
 
 
 def main() -> None:
-    """Do as told until stdin ends."""
+    """Do as told until stdin ends; no server outlives its orders."""
     process = 0
     for line in iter(sys.stdin.readline, ""):
         if line.strip() == "start":
             process = serve()
         else:
             end(process, signal.SIGKILL if line.strip() == "kill" else signal.SIGTERM)
+            process = 0
+    if process:
+        end(process, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -283,6 +283,7 @@ async def open_story(stack: AsyncExitStack, running: Running) -> Story:
 
 
 async def test_whole_loop_from_plug_to_payment(place: World) -> None:
+    place.time = LoopTime(clock("7:30"))  # on a slow machine the bookings take a while, too
     async with place.running() as running, AsyncExitStack() as stack:
         story = await open_story(stack, running)
         time, zoe = story.time, story.cars["EURRE-1"]

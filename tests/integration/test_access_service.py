@@ -426,11 +426,13 @@ async def test_badge_of_staff_charges_at_any_time_a_blocked_one_never(
 # --- the return ------------------------------------------------------------------------------------------
 
 
-async def at_charging_point(world: World, status: str, *, charging: bool = False, evse_id: int = 1) -> None:
+async def at_charging_point(
+    world: World, status: str, *, charging: bool = False, evse_id: int = 1, since: datetime | None = None
+) -> None:
     """Let charging station CP16 be connected and say this."""
     await world.execute(
         update(schema.charging_stations).values(connected_at=NOW),
-        update(schema.evses).where(schema.evses.c.evse_id == evse_id).values(status=status),
+        update(schema.evses).where(schema.evses.c.evse_id == evse_id).values(status=status, status_at=since),
     )
     if charging:
         await world.execute(
@@ -530,6 +532,32 @@ async def test_C28_late_trip_ends_when_key_and_charge_are_seen(world: World) -> 
     booking = await world.bookings.get(world.me, "b1")
     assert isinstance(booking, Booking)
     assert (booking.status, booking.returned_at) == (BookingStatus.COMPLETED, at(2.5))
+
+
+async def test_27_a_moment_of_a_plug_ends_no_late_trip(world: World) -> None:
+    """A flapping point says Charging for seconds; what lasts a minute, or a charge, is a return."""
+    digits = await on_the_road(world)
+    await world.hands.bring("org", "st", digits)
+    await world.at(2.5)
+    await at_charging_point(world, "Charging", since=at(2.5))
+    assert await world.returns.sweep_seen_returns() == 0
+    await world.at(2.5 + 1 / 60)
+    assert await world.returns.sweep_seen_returns() == 1
+
+
+async def test_27_a_point_free_for_a_moment_while_it_charges_refuses_no_return(world: World) -> None:
+    digits = await on_the_road(world)
+    await world.hands.bring("org", "st", digits)
+    await at_charging_point(world, "Available", charging=True, since=at(1.9))
+    assert (await world.returns.evidence(await booked(world))).plugged is None
+    await world.at(1.9 + 1 / 60)
+    assert (await world.returns.evidence(await booked(world))).plugged is False
+
+
+async def booked(world: World) -> Booking:
+    found = await world.bookings.get(world.me, "b1")
+    assert isinstance(found, Booking)
+    return found
 
 
 async def test_late_trip_goes_on_without_key_or_charge(world: World) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import insert, update
+import pytest
+from sqlalchemy import func, insert, select, update
 
 from supervision.clock import FixedClock
 from supervision.kernel.events import (
@@ -45,6 +46,7 @@ async def test_alert_same_fault_twice_is_one_line(sqlite_db: Database, clock: Fi
     service = AlertService(sqlite_db, clock)
     fault = EvseStatusChanged(**PLACE, evse_id=1, status="Faulted")
     await deliver(sqlite_db, clock, service, fault, fault)
+    clock.advance(seconds=60)
     assert await inbox(sqlite_db, service) == [("faulted", "high")]
 
 
@@ -53,11 +55,44 @@ async def test_alert_fault_that_ended_is_closed_and_may_open_again(
 ) -> None:
     await factories.write_service(sqlite_db)
     service = AlertService(sqlite_db, clock)
-    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
-    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Available"))
-    assert await inbox(sqlite_db, service) == []
-    await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
-    assert await inbox(sqlite_db, service) == [("faulted", "high")]
+    shown = []
+    for status in ("Faulted", "Available", "Faulted"):
+        await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status=status))
+        shown.append(len(await inbox(sqlite_db, service)))
+        clock.advance(seconds=60)
+        shown.append(len(await inbox(sqlite_db, service)))
+    assert shown == [0, 1, 1, 0, 0, 1]
+
+
+# seconds and status of each change, and the seconds at which the alert is looked for
+FLAPS: list[tuple[list[tuple[int, str]], list[tuple[int, int]]]] = [
+    ([(0, "Faulted"), (59, "Available")], [(30, 0), (58, 0), (60, 0), (120, 0)]),  # it was nothing
+    ([(0, "Faulted"), (50, "Available"), (55, "Faulted")], [(59, 0), (60, 1), (300, 1)]),
+    (
+        [(at, ("Faulted", "Available")[at // 10 % 2]) for at in range(0, 300, 10)],
+        [(59, 0), (60, 1), (200, 1), (349, 1), (350, 0)],  # the last change is at 290
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "looks"), FLAPS, ids=["short", "interrupted", "flapping"])
+async def test_27_alert_of_a_flapping_fault_is_one_line_and_of_a_short_one_none(
+    sqlite_db: Database, clock: FixedClock, changes: list[tuple[int, str]], looks: list[tuple[int, int]]
+) -> None:
+    await factories.write_service(sqlite_db)
+    service = AlertService(sqlite_db, clock)
+    told, seen = dict(changes), []
+    for second in range(351):
+        if second in told:
+            change = EvseStatusChanged(**PLACE, evse_id=1, status=told[second])
+            await deliver(sqlite_db, clock, service, change)
+        if second in dict(looks):
+            seen.append((second, len(await inbox(sqlite_db, service))))
+        clock.advance(seconds=1)
+    assert seen == looks
+    async with sqlite_db.read("org") as reader:
+        mine = select(func.count()).where(schema.alerts.c.organisation_id == "org")
+        assert await reader.scalar(mine) == 1
 
 
 async def test_alert_late_car_closes_with_its_return(sqlite_db: Database, clock: FixedClock) -> None:
@@ -108,6 +143,7 @@ async def test_alert_acknowledged_names_who_takes_care(sqlite_db: Database, cloc
     await factories.write_service(sqlite_db)
     service = AlertService(sqlite_db, clock)
     await deliver(sqlite_db, clock, service, EvseStatusChanged(**PLACE, evse_id=1, status="Faulted"))
+    clock.advance(seconds=60)
     async with sqlite_db.read("org") as reader:
         (alert,) = await service.open_alerts(reader, "org")
     assert await service.acknowledge("org", alert.id, "m1") is True

@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from supervision.clock import FixedClock
 from supervision.store.db import Tx
-from supervision.store.schema import charging_stations
+from supervision.store.schema import charging_stations, charging_transactions
 from tests.factories import TESTS
 from tests.integration.ocpp_client import V201, Server, central_system, until
 from tests.serving import Page, World
@@ -49,6 +49,51 @@ async def test_an_accepted_restart_is_shown_as_not_done_yet(world: World, server
     assert "Reset : répondu, accepté, en attente du redémarrage" in text_of(page)
     english = await world.visit("manager", DEVICE, headers=ENGLISH)
     assert "accepted, waiting for the restart" in text_of(english)
+
+
+async def test_59_steps_for_a_point_that_hangs_are_proposed_one_after_another_and_never_taken_by_themselves(
+    world: World, server: Server, clock: FixedClock
+) -> None:
+    async def unit(tx: Tx) -> None:
+        await tx.execute(
+            update(charging_transactions)
+            .where(charging_transactions.c.organisation_id == "org")
+            .values(state="ended")
+        )
+
+    await world.services.db.write(TESTS, unit)
+    async with server.station("CP16") as point:
+        told = {"connectorId": 1, "errorCode": "NoError", "status": "Finishing"}
+        await point.answer("StatusNotification", {**told, "timestamp": "2026-11-21T08:00:00Z"})
+        assert "est peut-être bloqué" not in text_of(await world.visit("manager", DEVICE))
+        clock.advance(minutes=3)
+        proposed = []
+        for form in (
+            {"command": "trigger", "message": "StatusNotification"},
+            {"command": "availability", "availability": "off"},
+            {"command": "availability", "availability": "on"},
+            {"command": "unlock"},
+        ):
+            page = await world.visit("manager", DEVICE)
+            proposed += [word for word in LADDER if f">{word}</button>" in page.text]
+            await world.submit("manager", f"{DEVICE}/commands", {**form, "evse_id": "1"})
+        assert proposed == LADDER
+        page = await world.visit("manager", DEVICE)
+        assert "Tout a été essayé d’ici : quelqu’un doit aller voir." in text_of(page)
+        assert [(action, payload.get("type")) for _, _, action, payload in point.commands] == [
+            ("TriggerMessage", None),
+            ("ChangeAvailability", "Inoperative"),
+            ("ChangeAvailability", "Operative"),
+            ("UnlockConnector", None),
+        ]
+
+
+LADDER = [
+    "Demander son état",
+    "Le mettre hors service",
+    "Le remettre en service",
+    "Déverrouiller le câble",
+]
 
 
 async def test_a_setting_that_is_unknown_is_named(world: World, server: Server) -> None:

@@ -14,7 +14,7 @@ from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.configuration import ConfigurationService
 from supervision.csms.desired import Wish
 from supervision.csms.directory import DirectoryService
-from supervision.csms.holding import BootPolicy
+from supervision.csms.holding import BootPolicy, Registration
 from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database
@@ -101,6 +101,8 @@ class SettingStation:
         word = self._answers.get(name.rpartition(".")[2], "Accepted")
         if word.startswith("AtMost"):
             word = "Accepted" if len(value.split(",")) <= int(word[6:]) else "Rejected"
+        if word.startswith("Without"):
+            word = "Rejected" if word[7:] in value.split(",") else "Accepted"
         if word == "Accepted":
             self.values[name] = value
         return "Accepted" if word == "Ignored" else word
@@ -145,7 +147,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("identity", "protocol", "ocpp", "wishes", "values"), CASES)
-async def test_after_a_boot_only_what_differs_is_written_and_read_again(
+async def test_15_after_a_boot_only_what_differs_is_written_and_read_again(
     db: Database,
     clock: FixedClock,
     identity: str,
@@ -230,7 +232,7 @@ async def test_reboot_makes_a_setting_whole(sqlite_db: Database, clock: FixedClo
     ("identity", "protocol", "ocpp", "name"),
     [("CP16", V16, "1.6", "List"), ("CS201", V201, "2.0.1", "X__List")],
 )
-async def test_list_refused_as_a_whole_is_taken_in_part_and_then_left_alone(
+async def test_36_list_refused_as_a_whole_is_taken_in_part_and_then_left_alone(
     sqlite_db: Database, clock: FixedClock, identity: str, protocol: str, ocpp: str, name: str
 ) -> None:
     await write_stations(sqlite_db)
@@ -242,11 +244,37 @@ async def test_list_refused_as_a_whole_is_taken_in_part_and_then_left_alone(
         async with server.station(identity, protocol, respond=point.respond):
             await service.serve_due()
             part = "Energy.Active.Import.Register,Power.Active.Import"
-            assert point.writes == [(full, MEASURANDS), (full, part)]
+            tried = [MEASURANDS, "Energy.Active.Import.Register", part, MEASURANDS]
+            assert point.writes == [(full, value) for value in tried]
             assert await found(service, identity) == ("in_sync", {full: (part, "partly")})
             await service.request("org", identity)
             await service.serve_due()
-    assert len(point.writes) == 2
+    assert len(point.writes) == 4
+
+
+async def test_36_one_measurand_nobody_knows_costs_no_other(sqlite_db: Database, clock: FixedClock) -> None:
+    """The longest list that is accepted, not the one up to the first that is refused."""
+    await write_stations(sqlite_db)
+    point = SettingStation({"List": "Voltage"}, List="WithoutPower.Active.Import")
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        await wish_for(service, "1.6", List=MEASURANDS)
+        async with server.station(respond=point.respond):
+            await service.serve_due()
+    part = "Energy.Active.Import.Register,Voltage"
+    assert await found(service) == ("in_sync", {"List": (part, "partly")})
+
+
+async def test_36_list_of_which_nothing_is_taken_is_refused(sqlite_db: Database, clock: FixedClock) -> None:
+    await write_stations(sqlite_db)
+    point = SettingStation({"List": "SoC"}, List="Rejected")
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        await wish_for(service, "1.6", List="a,b")
+        async with server.station(respond=point.respond):
+            await service.serve_due()
+    assert [value for _, value in point.writes] == ["a,b", "a", "b"]
+    assert await found(service) == ("drift", {"List": ("SoC", "refused")})
 
 
 async def test_drift_is_seen_the_next_day_and_written_when_asked(
@@ -436,6 +464,34 @@ async def test_held_1_6_station_may_speak_and_is_not_asked_to_charge(
                 result = await server.commands.send("org", "CP16", action, payload)
                 assert isinstance(result, CommandResult)
                 assert result.state.value == state
+
+
+async def test_14_held_station_that_goes_on_booting_is_not_asked_to_boot_each_time(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    """It boots because it is asked, is looked at, and would be asked again, for ever."""
+    await write_stations(sqlite_db)
+    point = SettingStation({"A": "60"})
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        await DirectoryService(db=sqlite_db, registry=server.central.registry).set_boot_policy(
+            "org", "CP16", BootPolicy.PENDING
+        )
+        await wish_for(service, "1.6", A="60")
+        async with server.station(respond=point.respond) as station:
+            connection = server.central.registry.get("CP16")
+            assert connection is not None
+            for minutes in (0, 5, 4, 1):
+                clock.advance(seconds=60 * minutes)
+                connection.held = Registration.PENDING
+                await service.request("org", "CP16")
+                await service.serve_due()
+            await until(lambda: len(triggers(station.commands)) == 2)
+    assert triggers(station.commands) == [{"requestedMessage": "BootNotification"}] * 2
+
+
+def triggers(commands: list[list[Any]]) -> list[Any]:
+    return [payload for _, _, action, payload in commands if action == "TriggerMessage"]
 
 
 async def test_boot_policy_is_chosen_on_the_page_and_through_the_api(world: World) -> None:

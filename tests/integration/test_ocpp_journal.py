@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from supervision.clock import FixedClock
 from supervision.csms.checking import StationCheck, check_stations
@@ -94,6 +94,21 @@ async def test_old_frames_are_forgotten_and_new_ones_stay(
         await point.answer("Heartbeat", {})
     assert await journal.forget_before(clock.now() - timedelta(minutes=1)) == 2
     assert [json.loads(line)["direction"] for line in await recorded(journal)] == ["in", "out"]
+
+
+async def test_doubts_that_no_journal_can_say_are_no_difference(server: Server, sqlite_db: Database) -> None:
+    """About the badge, and about so little energy that it may be in kWh."""
+    async with server.station() as point:
+        begun = {"connectorId": 1, "idTag": "NOBODY", "meterStart": 361, "timestamp": "2026-11-21T06:00:00Z"}
+        number = (await point.answer("StartTransaction", begun))["transactionId"]
+        ended = {"transactionId": number, "meterStop": 368, "timestamp": "2026-11-21T07:00:00Z"}
+        assert await point.answer("StopTransaction", ended) == {}
+    async with sqlite_db.read("org") as reader:
+        mine = charging_transactions.c.organisation_id == "org"
+        review = await reader.scalar(select(charging_transactions.c.review).where(mine))
+    assert review == "too_little,unknown_token"
+    agreed = StationCheck(charging_station="CP16", compared=1, too_old=0, differences=())
+    assert await check_stations(sqlite_db) == [agreed]
 
 
 async def test_tables_and_journal_agree_until_somebody_changes_a_row(

@@ -134,6 +134,37 @@ async def test_a_station_of_profile_0_needs_no_password(server: Server, sqlite_d
         assert socket.subprotocol == V16
 
 
+async def first_line(server: Server, headers: str) -> str:
+    """The first line that answers a handshake with these headers and the right password."""
+    host, _, port = server.url.removeprefix("ws://").partition("/")[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        authorization = basic("CP16", SECRET)["Authorization"]
+        common = f"host: localhost\r\nauthorization: {authorization}\r\nsec-websocket-protocol: ocpp1.6\r\n"
+        key = "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        writer.write(f"GET /ocpp/CP16 HTTP/1.1\r\n{common}{key}{headers}\r\n".encode())
+        return (await reader.readline()).decode().strip()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer"),
+    [
+        ("Upgrade: websocket\r\n", "101 Switching Protocols"),
+        ("UPGRADE: WebSocket\r\nCONNECTION: UPGRADE\r\n", "101 Switching Protocols"),
+        ("Upgrade: websocket\r\nConnection: keep-alive\r\n", "101 Switching Protocols"),
+        ("Connection: Upgrade\r\n", "426 Upgrade Required"),
+        ("Upgrade: h2c\r\n", "426 Upgrade Required"),
+    ],
+)
+async def test_3_a_handshake_without_its_connection_header_is_understood(
+    server: Server, headers: str, answer: str
+) -> None:
+    assert await first_line(server, headers) == f"HTTP/1.1 {answer}"
+
+
 async def test_client_that_offers_no_subprotocol_at_all_is_refused(server: Server) -> None:
     """TC_088, TC_B_58: it is no charging station; but its password is asked for first."""
     answer = await refused_with(server, "/CP16", subprotocols=None, additional_headers=basic("CP16", SECRET))

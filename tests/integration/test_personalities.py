@@ -17,23 +17,25 @@ from sqlalchemy import update
 from chargepoint_emulator.cli import main
 from chargepoint_emulator.emulator import Emulator
 from chargepoint_emulator.personalities import PERSONALITIES
-from supervision.clock import ScaledClock
+from supervision.clock import FixedClock, ScaledClock
 from supervision.csms import credentials
 from supervision.csms.catalogue import CARRIES_TRANSACTION
+from supervision.csms.commands import CommandResult, CommandState
 from supervision.csms.frame import Version
+from supervision.ocpp_cs import OfferingConnection, WebsocketsLink
 from supervision.store.db import Database, Tx
-from supervision.store.schema import charging_transactions, evses
+from supervision.store.schema import charging_transactions, commands, evses
 from tests import factories
 from tests.conformance.play import rows
 from tests.conftest import NOW
-from tests.integration.ocpp_client import SECRET, Server, central_system, write_stations
+from tests.integration.ocpp_client import SECRET, Server, central_system, until, write_stations
 
 SPEED = 1800.0
 AT_ONCE = 20  # more, and the clocks fall apart by minutes of theirs
 BADGE = "04A1B2C3"
 SALT = bytes(16)
 REFUSED = {"no_subprotocol": "HTTP 400", "old_subprotocol": "no common sub-protocol"}
-SLOW = {"slow_answers", "half_open"}  # in real seconds: shown elsewhere
+SLOW = {"half_open"}  # in real seconds: shown elsewhere
 
 # What is stored of one charge: state, whether the energy is as metered, review.
 Stored = tuple[str, bool, str | None]
@@ -44,7 +46,7 @@ UNKNOWN: Stored = ("ended", True, "unknown_token")
 COST_16: Mapping[str, tuple[Stored, ...]] = {
     "lost_start": (ORPHAN,),
     "lost_stop": (OPEN,),
-    "ended_first": (ORPHAN, OPEN),  # the stop knows no number yet: nothing ties the two together
+    "ended_first": (ORPHAN, OPEN),  # the stop knows no number yet and tells no badge: it may be anybody's
     "no_meter_start": (("ended", False, "no_start_reading,no_readings"),),
     "long_id_tag": (UNKNOWN,),
     "truncated_tags": (UNKNOWN,),
@@ -52,11 +54,11 @@ COST_16: Mapping[str, tuple[Stored, ...]] = {
 COST_201: Mapping[str, tuple[Stored, ...]] = {
     "lost_start": (("ended", False, "start_missing"),),  # counted from the first reading that came
     "lost_stop": (OPEN,),
-    "no_meter_start": (("ended", False, None),),
+    "no_meter_start": (("ended", False, "no_start_reading,no_readings"),),
     "silent_meter": (("ended", False, "no_start_reading,no_stop_reading,no_readings"),),
     "long_id_tag": (UNKNOWN,),
     "truncated_tags": (UNKNOWN,),
-    "energy_in_kwh_called_wh": (("ended", False, None),),
+    "energy_in_kwh_called_wh": (("ended", False, "too_little"),),
 }
 
 
@@ -84,7 +86,7 @@ async def server(sqlite_db: Database) -> AsyncIterator[Server]:
 
 def refused_transactions(cp: Emulator) -> list[str]:
     """CALLERRORs to messages that carry a charging transaction."""
-    frames = [json.loads(frame.text) for frame in cp.frames]
+    frames = [json.loads(frame.text) for frame in cp.frames if frame.text]
     carried = {
         one[1] for one in frames if one[0] == 2 and any(one[2] in CARRIES_TRANSACTION[v] for v in Version)
     }
@@ -167,6 +169,111 @@ async def test_half_open_socket_neither_answers_nor_closes(server: Server) -> No
         assert connection is not None
         assert await connection.link.alive(0.2) is False
         assert server.central.connected("half_open")
+
+
+async def test_9_half_open_socket_gives_way_to_a_new_one_and_what_waits_for_it_ends(
+    server: Server, sqlite_db: Database
+) -> None:
+    async with (
+        asyncio.TaskGroup() as tasks,
+        Emulator(url=server.url, identity="half_open", password=SECRET, personality="half_open") as cp,
+    ):
+        await cp.connected()
+        link = cp._link
+        assert link is not None
+        link.go_deaf()
+        old = server.central.registry.get("half_open")
+        sending = tasks.create_task(server.commands.send("org", "half_open", "ClearCache", {}, timeout_s=600))
+
+        async def sent() -> bool:
+            return [row["state"] for row in await rows(sqlite_db, commands)] == ["sent"]
+
+        await until(sent)
+        async with Emulator(url=server.url, identity="half_open", password=SECRET) as again:
+            await again.connected()
+            result = await sending
+            assert isinstance(result, CommandResult)
+            assert result.state is CommandState.OFFLINE
+            assert server.central.registry.get("half_open") is not old
+
+
+async def test_57_slow_answer_is_kept_on_its_command_which_says_that_nobody_answered(
+    server: Server, sqlite_db: Database
+) -> None:
+    async with Emulator(
+        url=server.url, identity="slow_answers", password=SECRET, personality="slow_answers", speed=35.0
+    ) as cp:
+        await cp.connected()
+        result = await server.commands.send("org", "slow_answers", "ClearCache", {}, timeout_s=0.1)
+        assert isinstance(result, CommandResult)
+        assert (result.state, result.response) == (CommandState.TIMEOUT, None)
+
+        async def answered() -> bool:
+            (row,) = await rows(sqlite_db, commands)
+            return row["response"] is not None
+
+        await until(answered)
+    (row,) = await rows(sqlite_db, commands)
+    assert (row["state"], row["response"]) == ("timeout", {"status": "Accepted"})
+
+
+async def test_4_other_version_after_a_reconnection_is_another_conversation(server: Server) -> None:
+    name = "other_version_after_reconnect"
+    async with Emulator(
+        url=server.url, identity=name, password=SECRET, personality=name, retry_s=(0.01, 0.02)
+    ) as cp:
+        for version in (Version.V16, Version.V201, Version.V16):
+            await cp.connected()
+            connection = server.central.registry.get(name)
+            assert connection is not None
+            assert connection.version is version
+            await cp.wait_for(lambda cp: cp.station.idle)
+            await cp.drop_connection()
+            await until(lambda: not server.central.connected(name))
+
+
+async def test_8_second_socket_takes_the_place_of_the_first_and_the_station_comes_back(
+    server: Server,
+) -> None:
+    told: list[str] = []
+    async with Emulator(
+        url=server.url,
+        identity="second_socket",
+        password=SECRET,
+        personality="second_socket",
+        retry_s=(0.01, 0.02),
+        on_event=lambda _identity, event: told.append(event.name),
+    ) as cp:
+        await cp.wait_for(lambda cp: told.count("connected") == 2 and cp.online)
+    assert told.count("disconnected") >= 1
+
+
+async def test_10_station_that_answers_no_ping_lives_by_what_it_says(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await write_stations(sqlite_db)
+    async with (
+        central_system(sqlite_db, clock, ping_s=0.05) as server,
+        Emulator(url=server.url, identity="CP16", password=SECRET, personality="no_pong") as mute,
+        Emulator(url=server.url, identity="CS201", password=SECRET) as deaf,
+    ):
+        await mute.connected()
+        await deaf.connected()
+        socket, other = (watched(server, identity) for identity in ("CP16", "CS201"))
+        await until(lambda: other.vigil is not None and other.vigil.answers_pings)
+        assert deaf._link is not None
+        deaf._link.go_deaf()
+        await until(lambda: not server.central.connected("CS201"))
+        await until(lambda: socket.vigil is not None and socket.vigil.silent_rounds >= 3)
+        assert server.central.connected("CP16")
+
+
+def watched(server: Server, identity: str) -> OfferingConnection:
+    """The socket of a station, with the watch over it."""
+    connection = server.central.registry.get(identity)
+    assert connection is not None
+    assert isinstance(connection.link, WebsocketsLink)
+    return connection.link._socket
 
 
 async def test_station_that_answers_no_ping_is_taken_for_dead(server: Server) -> None:

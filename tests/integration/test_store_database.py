@@ -8,15 +8,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from supervision.clock import FixedClock
 from supervision.kernel.events import BookingMade
 from supervision.kernel.timespan import to_millis
-from supervision.store.db import Database, Job, StoreUnavailableError, Tx, across_tenants
+from supervision.store.db import READERS, Database, Job, StoreUnavailableError, Tx, across_tenants
 from supervision.store.guard import MissingTenantError
-from supervision.store.schema import bookings, communities, frames, organisations, outbox_events, vehicles
+from supervision.store.schema import (
+    bookings,
+    communities,
+    evses,
+    frames,
+    organisations,
+    outbox_events,
+    vehicles,
+)
 from tests import factories
 from tests.factories import NOW, TESTS
 
@@ -115,6 +123,38 @@ async def test_unit_that_cancels_itself_leaves_the_writer_alive(db: Database) ->
         await db.write(TESTS, add_then_fail("a", asyncio.CancelledError()))
     await db.write(TESTS, add("b"))
     assert await organisations_in(db) == ["b"]
+
+
+async def test_unit_that_waits_for_something_else_is_undone_alone(sqlite_db: Database) -> None:
+    async def dawdle(tx: Tx) -> None:
+        await factories.organisation(tx, id="a", name="a")
+        await asyncio.sleep(0)
+
+    results = await asyncio.gather(
+        sqlite_db.write(TESTS, dawdle), sqlite_db.write(TESTS, add("b")), return_exceptions=True
+    )
+    assert str(results[0]) == "a unit of work awaits nothing but its Tx"
+    assert results[1] == "b"
+    assert await organisations_in(sqlite_db) == ["b"]
+
+
+async def test_cancelled_reader_leaves_its_connection_fit_for_the_next(db: Database) -> None:
+    await db.write(TESTS, add("a"))
+
+    async def read() -> None:
+        async with db.read(EVERYONE) as reader:
+            while True:
+                await reader.all(select(organisations.c.id))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2 * READERS):
+            reading = group.create_task(read())
+            await db.write(TESTS, lambda tx: tx.all(select(organisations.c.id)))
+            reading.cancel()
+    await db.write(TESTS, add("b"))
+    async with asyncio.TaskGroup() as group:
+        seen = [group.create_task(organisations_in(db)) for _ in range(READERS)]
+    assert [each.result() for each in seen] == [["a", "b"]] * READERS
 
 
 async def test_cancelled_caller_neither_stops_its_unit_nor_the_next(db: Database) -> None:
@@ -450,3 +490,57 @@ async def test_service_of_the_factories_is_whole(db: Database) -> None:
         row = await reader.first(select(vehicles).where(vehicles.c.organisation_id == "org"))
     assert row is not None
     assert (row["id"], row["charging_station"], row["evse_id"]) == ("car-1", "CP16", 1)
+
+
+# --- prepared queries ---------------------------------------------------------------------------------
+
+
+def vehicles_query() -> Any:
+    """The cars of a tenant that is not known yet."""
+    wanted = (vehicles.c.id, communities.c.name, evses.c.max_a, evses.c.phases, bookings.c.start_at)
+    joined = communities.c.organisation_id == vehicles.c.organisation_id
+    booked = (bookings.c.organisation_id == vehicles.c.organisation_id) & (
+        bookings.c.vehicle_id == vehicles.c.id
+    )
+    tenant = vehicles.c.organisation_id == bindparam("b_organisation")
+    plugged = (evses.c.organisation_id == vehicles.c.organisation_id) & (
+        evses.c.charging_station == vehicles.c.charging_station
+    )
+    found = select(*wanted).join(communities, joined).join(bookings, booked).join(evses, plugged)
+    return found.where(tenant).limit(1)
+
+
+async def test_prepared_query_reads_values_as_models_take_them(db: Database) -> None:
+    await factories.write_service(db)
+    await db.write("org", lambda tx: factories.booking(tx, start_at=NOW))
+    query = db.prepare_query(vehicles_query())
+    found = [{"id": "car-1", "name": "Com", "max_a": 32.0, "phases": [1, 2, 3], "start_at": NOW}]
+    assert await db.ask(query, b_organisation="org") == found
+    assert await db.ask(query, b_organisation="other") == []
+    async with db.read("org") as reader:
+        assert await reader.ask(query, b_organisation="org") == found
+
+
+async def test_prepared_query_of_a_unit_sees_what_the_unit_wrote(db: Database) -> None:
+    await factories.write_service(db)
+    query = db.prepare_query(vehicles_query())
+
+    async def unit(tx: Tx) -> list[dict[str, Any]]:
+        await factories.booking(tx, start_at=NOW)
+        return await tx.ask(query, b_organisation="org")
+
+    assert [row["start_at"] for row in await db.write("org", unit)] == [NOW]
+
+
+async def test_query_is_not_prepared_without_a_tenant(db: Database) -> None:
+    with pytest.raises(MissingTenantError):
+        db.prepare_query(select(vehicles.c.id).where(vehicles.c.id == bindparam("b_id")))
+    with pytest.raises(MissingTenantError):
+        db.prepare_query(select(vehicles.c.id).where(vehicles.c.organisation_id == "org"))
+    query = db.prepare_query(select(vehicles.c.id).where(vehicles.c.id == bindparam("b_id")), across=EVERYONE)
+    assert await db.ask(query, b_id="car-1") == []
+
+
+async def test_prepared_query_without_a_value_is_refused(sqlite_db: Database) -> None:
+    with pytest.raises(KeyError):
+        await sqlite_db.ask(sqlite_db.prepare_query(vehicles_query()))

@@ -17,6 +17,7 @@ from supervision.csms.authorising import TokenRequest
 from supervision.csms.decisions import decision_from
 from supervision.csms.frame import Version
 from supervision.csms.model import IdTokenDecision, IdTokenStatus
+from supervision.csms.presuming import PresumingService
 from supervision.csms.rebuilding import JournalDecision, JournalFrame, rebuild
 from supervision.csms.store import charging_transaction_from
 from supervision.kernel.timespan import format_instant
@@ -74,6 +75,11 @@ async def start(point: ChargePoint, **changes: Any) -> int:
 async def stop(point: ChargePoint, number: Any, meter: Any = 6000, minute: float = 60, **more: Any) -> None:
     told = {"transactionId": number, "meterStop": meter, "timestamp": stamp(minute), **more}
     assert await point.answer("StopTransaction", told) == EMPTY
+
+
+async def stop_by_badge(point: ChargePoint, number: int = -1, meter: int = 6000, minute: float = 60) -> None:
+    told = {"transactionId": number, "meterStop": meter, "timestamp": stamp(minute), "idTag": BADGE}
+    assert await point.answer("StopTransaction", told) == {"idTagInfo": {"status": "Accepted"}}
 
 
 async def values(point: ChargePoint, number: Any, *samples: dict[str, Any]) -> None:
@@ -241,6 +247,86 @@ async def test_18_values_without_a_usable_id_are_kept_and_move_no_charge(
 
 
 @pytest.mark.parametrize("number", [-1, 4711])
+async def test_53_a_start_that_comes_after_its_stop_completes_the_charge(
+    any_server: Server, db: Database, number: int
+) -> None:
+    """The same badge, the times and the counter tell; both messages may come again, and late values too."""
+    async with any_server.station() as point:
+        await stop_by_badge(point, number)
+        mine = await start(point)
+        assert await start(point) == mine
+        await stop_by_badge(point, number)
+        await values(point, mine, sampled(30, register(3000)))
+    assert await summary(db) == CLEAN
+    (row,) = await rows(db)
+    assert (row["id"], row["ocpp_transaction_id"], row["evse_id"]) == (mine, str(mine), 1)
+    await rebuilt_is_live(db)
+
+
+async def test_53_the_register_of_its_start_ties_a_stop_without_badge_to_it(
+    server: Server, sqlite_db: Database
+) -> None:
+    begun = sampled(0, {**register(1000), "context": "Transaction.Begin"})
+    async with server.station() as point:
+        await stop(point, -1, transactionData=[begun])
+        assert await summary(sqlite_db) == [("ended", 5000, "start_missing")]
+        await start(point, meterStart=999, timestamp=stamp(-1))  # another charge
+        await start(point)
+    assert await summary(sqlite_db) == [*CLEAN, ("open", None, None)]
+    await rebuilt_is_live(sqlite_db)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"idTag": "D0D0D0D0"},
+        {"timestamp": stamp(61)},
+        {"meterStart": 6001},
+        {"meterStart": None},
+        {"timestamp": stamp(59)},
+    ],
+    ids=["badge", "began after it", "counter went back", "counter unknown", "more than power allows"],
+)
+async def test_53_a_start_that_does_not_fit_is_another_charge_and_the_stop_waits_for_a_person(
+    server: Server, sqlite_db: Database, change: dict[str, Any]
+) -> None:
+    async with server.station() as point:
+        await stop_by_badge(point)
+        await start(point, **change)
+    assert [(state, energy) for state, energy, _ in await summary(sqlite_db)] == [
+        ("ended", None),
+        ("open", None),
+    ]
+    assert (await rows(sqlite_db))[0]["review"] == "start_missing,no_readings"
+
+
+async def test_53_a_stop_without_badge_or_register_of_its_start_may_be_anybodys(
+    server: Server, sqlite_db: Database, clock: FixedClock
+) -> None:
+    """Nobody pays for another on a guess: the stop waits at once, the start once its end is presumed."""
+    async with server.station() as point:
+        await stop(point, -1)
+        await start(point)
+        told = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(61)}
+        await point.answer("StatusNotification", told)
+        clock.advance(minutes=16)
+        presuming = PresumingService(db=sqlite_db, clock=clock, registry=server.central.registry)
+        assert await presuming.end_due() == 1
+    assert await summary(sqlite_db) == [
+        ("ended", None, "start_missing,no_readings"),
+        ("ended", None, "presumed_end,no_stop_reading,no_readings"),
+    ]
+
+
+async def test_53_of_two_stops_that_a_start_fits_none_is_chosen(server: Server, sqlite_db: Database) -> None:
+    async with server.station() as point:
+        await stop_by_badge(point)
+        await stop_by_badge(point, meter=6500, minute=90)
+        await start(point)
+    assert [state for state, _, _ in await summary(sqlite_db)] == ["ended", "ended", "open"]
+
+
+@pytest.mark.parametrize("number", [-1, 4711])
 async def test_19_a_stop_whose_start_was_lost_is_kept_for_review_once(
     server: Server, sqlite_db: Database, number: int
 ) -> None:
@@ -366,6 +452,35 @@ async def test_32_a_small_charge_at_small_power_is_no_doubt(server: Server, sqli
     assert await summary(sqlite_db) == [("ended", 7, None)]
 
 
+async def test_32_so_little_energy_that_it_may_be_in_kwh_is_held_until_the_counter_is_known(
+    any_server: Server, db: Database
+) -> None:
+    """No power is measured: 7 may be kWh that say Wh, or a full car. A charge of 5000 shows that it is Wh."""
+    async with any_server.station() as point:
+        await stop(point, await start(point, meterStart=361), 368)
+        await stop(point, await start(point, timestamp=stamp(61), meterStart=368), 5368, minute=90)
+        await stop(point, await start(point, timestamp=stamp(91), meterStart=5368), 5375, minute=110)
+    assert await summary(db) == [("ended", 7, "too_little"), ("ended", 5000, None), ("ended", 7, None)]
+
+
+@pytest.mark.parametrize(
+    ("state", "review"), [("Charging", "too_little"), ("SuspendedEV", None)], ids=["charging", "full"]
+)
+async def test_32_what_the_station_says_of_its_state_tells_a_full_car_from_a_wrong_unit(
+    any_server: Server, db: Database, state: str, review: str | None
+) -> None:
+    info = {"transactionInfo": {"transactionId": "tx-1", "chargingState": state}}
+    badge = {"idToken": {"idToken": BADGE, "type": "ISO14443"}}
+    async with any_server.station("CS201", V201) as point:
+        for one in (
+            event("Started", 0, 361, **badge),
+            event("Updated", 1, 362, **info),
+            event("Ended", 4, 368),
+        ):
+            await point.answer("TransactionEvent", one)
+    assert await summary(db) == [("ended", 7, review)]
+
+
 @pytest.mark.parametrize("only_in_the_stop", [False, True])
 async def test_33_a_counter_that_began_anew_in_between_is_held(
     server: Server, sqlite_db: Database, *, only_in_the_stop: bool
@@ -464,6 +579,19 @@ async def test_53_an_end_before_its_updates_and_updates_after_it_are_one_charge(
     kept = await rows(sqlite_db, schema.charging_transaction_events)
     assert [row["seq_no"] for row in kept] == [3, 2, 0, 1]
     await rebuilt_is_live(sqlite_db, Version.V201)
+
+
+async def test_34_a_first_reading_long_after_the_start_is_held_as_in_the_other_version(
+    any_server: Server, db: Database
+) -> None:
+    """What flowed in the first ten minutes nobody has read: no energy but what a person settles."""
+    badge = {"idToken": {"idToken": BADGE, "type": "ISO14443"}}
+    unread = {name: item for name, item in event("Started", 0, 0, **badge).items() if name != "meterValue"}
+    async with any_server.station("CS201", V201) as point:
+        for one in (event("Ended", 2, 6000), event("Updated", 1, 2000), unread):
+            await point.answer("TransactionEvent", one)
+    assert await summary(db) == [("ended", None, "no_start_reading,no_readings")]
+    await rebuilt_is_live(db, Version.V201)
 
 
 async def test_54_one_id_at_two_stations_is_two_charges(server: Server, sqlite_db: Database) -> None:

@@ -1,4 +1,4 @@
-"""Rows of many jobs on SQLite: few statements, all or nothing."""
+"""Rows of many jobs on SQLite: few statements, in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervision.store.batch import ROWS_PER_INSERT, Prepared, commit_rows, several
+from supervision.store.batch import ROWS_PER_INSERT, Prepared, by_statement, several, write_rows
 
 ONE = "INSERT INTO kept (name, number) VALUES (?, ?)"
 INSERT = Prepared(ONE, ("name", "number"), several(ONE, 2))
@@ -23,23 +23,21 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 
 @pytest.mark.parametrize("count", [1, ROWS_PER_INSERT - 1, ROWS_PER_INSERT, 2 * ROWS_PER_INSERT + 5])
-def test_rows_are_committed_in_their_order(connection: sqlite3.Connection, count: int) -> None:
-    commit_rows(connection, {INSERT: [(f"n{number}", number) for number in range(count)]})
-    assert not connection.in_transaction
+def test_rows_are_written_in_their_order(connection: sqlite3.Connection, count: int) -> None:
+    write_rows(connection, {INSERT: [(f"n{number}", number) for number in range(count)]})
     found = connection.execute("SELECT name, number FROM kept ORDER BY id").fetchall()
     assert found == [(f"n{number}", number) for number in range(count)]
 
 
 def test_statements_follow_one_another(connection: sqlite3.Connection) -> None:
-    commit_rows(connection, {INSERT: [("old", 1)], RENAME: [("new", 1)]})
+    write_rows(connection, {INSERT: [("old", 1)], RENAME: [("new", 1)]})
     assert connection.execute("SELECT name FROM kept").fetchall() == [("new",)]
 
 
-def test_one_bad_row_undoes_all(connection: sqlite3.Connection) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
-        commit_rows(connection, {INSERT: [("kept?", 1), (None, 2)]})
-    assert not connection.in_transaction
-    assert connection.execute("SELECT * FROM kept").fetchall() == []
+def test_rows_are_grouped_by_statement_in_the_order_each_first_comes() -> None:
+    rows = [(RENAME, ("a", 1)), (INSERT, ("b", 2)), (RENAME, ("c", 3))]
+    batches = by_statement(rows)
+    assert list(batches.items()) == [(RENAME, [("a", 1), ("c", 3)]), (INSERT, [("b", 2)])]
 
 
 def test_values_are_arranged_as_the_statement_wants_them() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from supervision.csms.frame import Version
 from supervision.csms.handlers import ocpp16, ocpp201
-from supervision.csms.handlers.incoming import Handler, Incoming, Services, UnitHandler
+from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services, UnitHandler
 
-__all__ = ["Handler", "Incoming", "Services", "UnitHandler", "find"]
+__all__ = ["Handler", "Incoming", "Payload", "Services", "UnitHandler", "find"]
 
 _TABLES = {Version.V16: ocpp16.HANDLERS, Version.V201: ocpp201.HANDLERS}
 

@@ -52,7 +52,6 @@ from supervision.kernel.timespan import format_instant, to_millis
 from supervision.store.db import Tx
 from supervision.store.schema import (
     authorisation_attempts,
-    charging_stations,
     charging_transactions,
     station_configurations,
     vehicles,
@@ -74,24 +73,22 @@ _LONGEST_OFFSET = timedelta(days=1)  # a larger difference is an old message, no
 async def boot(services: Services, incoming: Incoming, tx: Tx, told: model.Boot) -> Registration:
     """Keep what the station said about itself; return how its boot is answered."""
     connection, station = incoming.connection, incoming.station
-    held_at, answered = await _registration(incoming, tx)
-    values: dict[str, Any] = {"boot": told.facts(), "seen_at": incoming.now, "registration": answered.value}
+    held_at, answered = await _registration(services, incoming, tx)
+    ocpp = connection.version.number
     connection.expected.clear()
     if answered is Registration.ACCEPTED:
         connection.held = None
-        await update_station(
-            tx,
-            station,
-            **values,
-            booted_at=incoming.now,
-            held_at=None,
-            ocpp=connection.version.number,
-        )
+        services.connecting.booted(incoming.job, station, incoming.now, ocpp, told.facts())
         tx.emit(ChargingStationBooted(**incoming.station.about))
     else:
         connection.held = answered
         held_since = (held_at or incoming.now) if answered is Registration.PENDING else None
-        await update_station(tx, station, **values, held_at=held_since, ocpp=connection.version.number)
+        values: dict[str, Any] = {
+            "boot": told.facts(),
+            "seen_at": incoming.now,
+            "registration": answered.value,
+        }
+        await update_station(tx, station, **values, held_at=held_since, ocpp=ocpp)
         if answered is Registration.PENDING and held_at is None:
             await ask(tx, services.db, station.organisation_id, station.identity, incoming.now)
     tx.touch(station.topic)
@@ -99,15 +96,13 @@ async def boot(services: Services, incoming: Incoming, tx: Tx, told: model.Boot)
     return answered
 
 
-async def _registration(incoming: Incoming, tx: Tx) -> tuple[datetime | None, Registration]:
+async def _registration(
+    services: Services, incoming: Incoming, tx: Tx
+) -> tuple[datetime | None, Registration]:
     """Since when the station is held, and the answer by its operator's choice and its settings."""
     station = incoming.station
-    ours, looked = charging_stations, station_configurations
-    row = await tx.first(
-        select(ours.c.boot_policy, ours.c.held_at).where(
-            ours.c.organisation_id == station.organisation_id, ours.c.identity == station.identity
-        )
-    )
+    looked = station_configurations
+    row = await services.connecting.policy(tx, station)
     if row is None or row["boot_policy"] is None:
         return None, Registration.ACCEPTED
     found = await tx.first(

@@ -1,8 +1,9 @@
-"""What every handler is given, and the two ways to answer.
+"""What every handler is given, and the three ways to answer.
 
 A *hot* handler adds rows to the job and reads nothing; it may return None to say that this message needs
-more. A *unit* handler runs inside a unit of work and may read. Either way the frames, the effects and the
-events are committed together before the answer leaves.
+more. A *unit* handler runs inside a unit of work and may read. An *asking* handler waits for others of the
+house, such as the certificate authority, before anything is written. In each case the frames, the effects and
+the events are committed together before the answer leaves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from supervision.clock import Clock
 from supervision.csms.authorising import IdTokenAuthoriser
 from supervision.csms.authority import CertificateAuthority
+from supervision.csms.connecting import ConnectPath
 from supervision.csms.registry import Connection
 from supervision.csms.store import HotPath, Station
 from supervision.store.db import Database, Job, Tx
@@ -28,6 +30,7 @@ class Services:
 
     db: Database
     hot: HotPath
+    connecting: ConnectPath
     clock: Clock
     authoriser: IdTokenAuthoriser
     boot_interval_s: int
@@ -51,6 +54,7 @@ class Incoming:
 
 HotHandler = Callable[[Services, Incoming], Payload | None]
 UnitHandler = Callable[[Services, Incoming, Tx], Awaitable[Payload]]
+AskingHandler = Callable[[Services, Incoming], Awaitable[Payload]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,7 @@ class Handler:
 
     hot: HotHandler | None = None
     unit: UnitHandler | None = None
+    asking: AskingHandler | None = None
     fallback: Payload | None = None
 
 

@@ -325,14 +325,23 @@ DOUBTS = {
     "start_missing": N_("Its start was never told: only later messages came."),
     "no_start_reading": N_("The counter was not told at the start."),
     "no_stop_reading": N_("The counter was not told at the end: the last reading stands for it."),
-    "no_readings": N_("Fewer than two readings of the counter: no energy can be told."),
+    "no_readings": N_("The counter is not known both at the start and at the end: no energy can be told."),
     "counter_went_back": N_("The counter stood lower at the end than at the start."),
     "counter_reset": N_("The counter began anew during the charge."),
     "implausible_energy": N_("More energy than this point can deliver in the time."),
     "unit_doubtful": N_("A thousand times more or less than the measured power says: a wrong unit."),
+    "too_little": N_("So little energy in so long a time: the counter may count in kWh and say Wh."),
     "unknown_token": N_("It was started with a badge that was not accepted."),
     "changed_since_settled": N_("A message came after this charge was settled and changes its energy."),
     "over_long": N_("Nothing was heard of this charge for two days, and it has not ended."),
+}
+# Steps of csms.hanging for a point that hangs.
+REMEDIES = {
+    "ask": N_("Ask for its state"),
+    "out_of_service": N_("Take it out of service"),
+    "into_service": N_("Put it back into service"),
+    "unlock": N_("Unlock the cable"),
+    "visit": N_("Everything has been tried from here: somebody must go and look."),
 }
 GROUNDS = {
     "superseded": N_("the next charge began at the same point"),
@@ -558,6 +567,10 @@ class Words:
     def doubt(self, code: str) -> str:
         """Why a person must look at a charge."""
         return self._of(DOUBTS, code)
+
+    def remedy(self, code: str) -> str:
+        """What to try on a point that hangs."""
+        return self._of(REMEDIES, code)
 
     def ground(self, code: str) -> str:
         """Why a charge is taken for ended."""

@@ -53,10 +53,12 @@ async def device_events(visit: Visit) -> Response:
         points = rendering.render_part(parts, "evse_table", view.state, view.now, language=language)
         frames = rendering.render_part(parts, "frame_rows", view.frames, language=language)
         recent = rendering.render_part(parts, "recent_commands", view, visit.csrf, language=language)
+        remedies = rendering.render_part(parts, "remedies", view.state, visit.csrf, language=language)
         known = rendering.render_part(parts, "security", view.security, view.now, language=language)
         relay = rendering.render_part(parts, "relay", view.relay, view.now, language=language)
         return [
             Part("points", points),
+            Part("remedies", remedies),
             Part("frame-rows", frames),
             Part("recent-commands", recent),
             Part("security-known", known),

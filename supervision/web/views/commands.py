@@ -14,6 +14,7 @@ from supervision.kernel.errors import FieldError
 HAND_PROFILE = 9_000  # charging profile id of the limit set by hand; the planner uses others
 MESSAGES = ("StatusNotification", "MeterValues", "Heartbeat", "BootNotification")
 RESETS = {"soft": ("Soft", "OnIdle"), "hard": ("Hard", "Immediate")}
+AVAILABILITY = {"off": "Inoperative", "on": "Operative"}
 MAX_LIMIT_A = 125.0
 
 
@@ -94,6 +95,13 @@ def _unlock(form: Mapping[str, str], target: Target) -> Order:
     return Order(action="UnlockConnector", payload=payload)
 
 
+def _availability(form: Mapping[str, str], target: Target) -> Order:
+    evse_id, word = _evse(form), AVAILABILITY[_choice(form, "availability", AVAILABILITY)]
+    if target.is_16:
+        return Order(action="ChangeAvailability", payload={"connectorId": evse_id, "type": word})
+    return Order(action="ChangeAvailability", payload={"operationalStatus": word, "evse": {"id": evse_id}})
+
+
 def _reset(form: Mapping[str, str], target: Target) -> Order:
     old, new = RESETS[_choice(form, "reset_kind", RESETS)]
     return Order(action="Reset", payload={"type": old if target.is_16 else new})
@@ -163,6 +171,7 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, str], Target], Order]] = {
     "start": _start,
     "stop": _stop,
     "unlock": _unlock,
+    "availability": _availability,
     "reset": _reset,
     "trigger": _trigger,
     "configuration": _configuration,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from supervision.accounts import store as accounts
 from supervision.charging import store as charging
+from supervision.csms import hanging
+from supervision.csms.model import ConnectorStatus
 from supervision.fleet import store as fleet
 from supervision.fleet.model import Station, Vehicle
 from supervision.kernel.timespan import parse_instant
@@ -32,6 +34,7 @@ from supervision.web.views.station_model import (
 
 SHOWN_FRAMES = 60
 SHOWN_COMMANDS = 10
+KNOWN_COMMANDS = 100  # among which what was tried is looked for
 MOST_FRAMES = 2000
 KINDS = {"ac7": "AC 7 kW", "ac11": "AC 11 kW", "ac22": "AC 22 kW", "dc11": "DC 11 kW"}
 HIDDEN_TOKEN = 3  # characters of a badge or code that are shown
@@ -209,11 +212,12 @@ async def device_view(
     newest = await services.journal.latest(device.organisation_id, identity, limit=wanted)
     lines = readable([_raw(document) for document in reversed(newest)], device.zone)
     limits_a = plan_limits_a(await _plan_of(services, device), device, now)
+    sent = await services.directory.commands(device.organisation_id, identity, limit=KNOWN_COMMANDS)
     settings = await services.configuration.report(device.organisation_id, identity)
     return ChargingStationView(
         station=device.station.id,
         station_name=device.station.name,
-        state=device_state(device, limits_a),
+        state=_with_remedies(device_state(device, limits_a), device, sent.items, now),
         settings=ConfigurationReport(
             identity=identity,
             state=settings["state"],
@@ -226,7 +230,7 @@ async def device_view(
         filter_kind=kind,
         older=f"?limit={wanted * 2}" if len(newest) == wanted < MOST_FRAMES else "",
         outcome=outcome,
-        commands=await _commands(services, device),
+        commands=tuple(command_outcome(document, device.zone) for document in sent.items[:SHOWN_COMMANDS]),
         security=await security_of(services, device.organisation_id, identity, device.zone),
         relay=await relay_of(
             services, device.organisation_id, identity, device.zone, editable=may_administer
@@ -244,12 +248,34 @@ def _raw(document: Document) -> RawFrame:
     )
 
 
-async def _commands(services: Services, device: Device) -> tuple[CommandOutcome, ...]:
-    """The newest commands, those of other senders too: what waits here can be called off."""
-    page = await services.directory.commands(
-        device.organisation_id, device.document["identity"], limit=SHOWN_COMMANDS
+def _with_remedies(
+    state: ChargingStationState, device: Device, sent: Sequence[Document], now: datetime
+) -> ChargingStationState:
+    """Propose the next step for each EVSE that hangs; nothing can be tried on a device that is away."""
+    if not state.connected:
+        return state
+    charging_at = {one.id for one in state.evses if one.charging_transaction}
+    remedies = {
+        evse["id"]: _remedy(evse, sent, charging=evse["id"] in charging_at, now=now)
+        for evse in device.document["evses"]
+    }
+    return replace(state, evses=tuple(replace(one, remedy=remedies[one.id]) for one in state.evses))
+
+
+def _remedy(evse: Document, sent: Sequence[Document], *, charging: bool, now: datetime) -> str:
+    tried = [
+        hanging.Tried(remedy=remedy, at=parse_instant(one["created_at"]))
+        for one in sent
+        if (remedy := hanging.remedy_of(one["action"], one["payload"], evse["id"])) is not None
+    ]
+    found = hanging.next_remedy(
+        status=ConnectorStatus(evse["status"]),
+        since=None if evse["status_at"] is None else parse_instant(evse["status_at"]),
+        charging=charging,
+        tried=tried,
+        now=now,
     )
-    return tuple(command_outcome(document, device.zone) for document in page.items)
+    return "" if found is None else found.value
 
 
 async def _plan_of(services: Services, device: Device) -> StoredPlan | None:

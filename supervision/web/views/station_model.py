@@ -27,6 +27,7 @@ class EvseState:
     id_token: str
     vehicle: str
     charging_transaction: str
+    remedy: str = ""  # csms.hanging: what to try next where it hangs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,8 +133,9 @@ def test_look_keeps_why_a_setting_differs(state: ItemState) -> None:
     assert desired.looked_at(moved, before).state is ItemState.DIFFERS
 
 
-def test_list_loses_its_least_important_member() -> None:
-    assert [desired.shorter(value) for value in ("a,b,c", " a , b ", "a", "")] == ["a,b", "a", None, None]
+def test_list_is_what_has_more_than_one_member() -> None:
+    values = ("a,b,c", " a ,, b ", "a", "")
+    assert [desired.list_members(value) for value in values] == [["a", "b", "c"], ["a", "b"], [], []]
 
 
 @pytest.mark.parametrize(

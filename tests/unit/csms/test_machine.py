@@ -31,6 +31,7 @@ def fact(phase: Phase, rank: int, minute: int, register_wh: int | None = None) -
         evse_id=1,
         id_token="04A1" if phase is Phase.STARTED else None,
         first_register_wh=None if phase is Phase.ENDED else register_wh,
+        first_read_at=at if phase is Phase.UPDATED else None,
         last_register_wh=register_wh,
         stop_reason="EVDisconnected" if phase is Phase.ENDED else None,
         charging_state="Charging" if phase is Phase.UPDATED else None,
@@ -134,6 +135,32 @@ def test_a_start_without_register_gives_no_energy_from_the_lifetime_counter() ->
         fact(Phase.ENDED, RANK_OF_STOP, 60, 7_783_000),
     )
     assert (row.energy_wh, row.review) == (None, "no_start_reading,no_readings")
+
+
+UNREAD = replace(STARTED, first_register_wh=None, last_register_wh=None)
+
+
+def test_a_first_reading_that_came_late_gives_no_energy_as_a_missing_one() -> None:
+    """A quarter of an hour at the start that nobody counted: two readings, but not of the whole charge."""
+    row = folded(UNREAD, fact(Phase.UPDATED, 1, 15, 2500), ENDED)
+    assert (row.meter_start_wh, row.energy_wh, row.review) == (2500, None, "no_start_reading,no_readings")
+
+
+def test_a_first_reading_within_a_minute_is_the_one_of_the_start() -> None:
+    row = folded(UNREAD, fact(Phase.UPDATED, 1, 1, 1050), ENDED)
+    assert (row.energy_wh, row.review) == (4950, None)
+
+
+def test_a_reading_that_calls_itself_the_one_of_the_start_may_come_at_any_time() -> None:
+    begun = replace(fact(Phase.UPDATED, 3, 45, 1000), first_read_at=None, last_register_wh=None)
+    row = folded(UNREAD, UPDATED, begun, ENDED)
+    assert (row.meter_start_wh, row.energy_wh, row.review) == (1000, 5000, None)
+    assert folded(ENDED, begun, UPDATED, UNREAD) == row
+
+
+def test_a_charge_whose_start_was_lost_is_counted_from_its_first_reading_for_review() -> None:
+    row = folded(UPDATED, ENDED)
+    assert (row.energy_wh, row.review) == (2500, "start_missing")
 
 
 def test_a_counter_that_went_back_is_held_for_review() -> None:

@@ -26,6 +26,7 @@ def fact(phase: Phase, number: int, register_wh: int | None) -> TransactionFact:
         evse_id=1,
         id_token="04A1" if phase is Phase.STARTED else None,
         first_register_wh=None if phase is Phase.ENDED else register_wh,
+        first_read_at=at if phase is Phase.UPDATED else None,
         last_register_wh=register_wh,
         stop_reason="Local" if phase is Phase.ENDED else None,
         charging_state="Charging" if phase is Phase.UPDATED else None,
@@ -96,8 +97,9 @@ class Charge(RuleBasedStateMachine):
         phases = {one.phase: one for one in self.told()}
         assert (Doubt.START_MISSING in doubts) == (Phase.STARTED not in phases)
         assert (Doubt.NO_STOP_READING in doubts) == (phases[Phase.ENDED].last_register_wh is None)
+        assert (Doubt.NO_START_READING in doubts) == (Phase.STARTED in phases and self.starts_unread())
         readings = [one.last_register_wh for one in self.told() if one.last_register_wh is not None]
-        if len(readings) < 2:
+        if len(readings) < 2 or Doubt.NO_START_READING in doubts:
             assert self.row.energy_wh is None
             assert Doubt.NO_READINGS in doubts
         elif readings[-1] < readings[0]:
@@ -107,6 +109,11 @@ class Charge(RuleBasedStateMachine):
             assert self.row.energy_wh == readings[-1] - readings[0]
             cap_wh = POWER_W * 1.1 * self.minutes() / 60 + 100
             assert (Doubt.IMPLAUSIBLE_ENERGY in doubts) == (self.row.energy_wh > cap_wh)
+
+    def starts_unread(self) -> bool:
+        """No reading but that of the end, or the first one more than a minute after the start."""
+        first = [one.at for one in self.told() if one.first_register_wh is not None]
+        return not first or first[0] - START > timedelta(minutes=1)
 
     def minutes(self) -> float:
         assert self.row is not None

@@ -77,6 +77,24 @@ def test_a_message_without_a_limit_has_none() -> None:
     assert limit_of("Reset", {"items_per_message": {"Reset": 1}}) is None
 
 
+def test_the_keys_of_1_6_go_in_parts_of_their_own_maximum() -> None:
+    read = {"configurationKey": [{"key": "getConfigurationMaxKeys", "readonly": True, "value": "2"}, None]}
+    assert learnt("GetConfiguration", read) == {"GetConfiguration": 2}
+    assert learnt("GetConfiguration", {"configurationKey": [{"key": "A", "value": "2"}]}) == {}
+    limit = limit_of("GetConfiguration", {"items_per_message": {"GetConfiguration": 2}})
+    assert split("GetConfiguration", {"key": ["A", "B", "C"]}, limit) == ({"key": ["A", "B"]}, {"key": ["C"]})
+    assert split("GetConfiguration", {}, limit) == ({},)  # all of them: the station's own choice
+    answers: list[dict[str, Any]] = [
+        {"configurationKey": [{"key": "A"}], "unknownKey": ["B"]},
+        {"configurationKey": [{"key": "C"}]},
+    ]
+    assert joined("GetConfiguration", answers) == {
+        "configurationKey": [{"key": "A"}, {"key": "C"}],
+        "unknownKey": ["B"],
+    }
+    assert joined("GetConfiguration", [{"unknownKey": ["A"]}, {}]) == {"unknownKey": ["A"]}
+
+
 def test_limits_are_learnt_from_what_is_read() -> None:
     results = [
         told("GetVariables", "4"),

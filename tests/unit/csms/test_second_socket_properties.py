@@ -113,6 +113,9 @@ class SlowDatabase:
     def prepare(self, _statement: object, *names: str) -> Any:
         return SimpleNamespace(names=names, arrange=lambda *_names: tuple)
 
+    def prepare_query(self, _statement: object, **_options: object) -> None:
+        return None
+
     async def write(self, _scope: object, _unit: object) -> None:
         await self._pause()
 

@@ -237,7 +237,24 @@ def test_an_end_with_one_reading_tells_no_first_register() -> None:
     one = v201.transaction_event(event("Ended", 9, 6000), NOW).fact
     two = v201.transaction_event(event("Ended", 9, 1000, 6000), NOW).fact
     assert (one.rank, one.first_register_wh, one.last_register_wh) == (RANK_OF_STOP, None, 6000)
-    assert (two.first_register_wh, two.last_register_wh) == (1000, 6000)
+    assert (two.first_register_wh, two.first_read_at, two.last_register_wh) == (1000, NOW, 6000)
+
+
+def test_a_reading_of_the_start_is_known_by_its_event_or_by_its_context() -> None:
+    begun = {"value": 1000, "context": "Transaction.Begin"}
+    of_start = {"timestamp": STAMP, "sampledValue": [begun]}
+    periodic = {"timestamp": STAMP, "sampledValue": [{"value": 2500}]}
+
+    def told(kind: str, *values: object) -> tuple[object, ...]:
+        fact = v201.transaction_event({**event(kind, 1), "meterValue": list(values)}, NOW).fact
+        return fact.first_register_wh, fact.first_read_at, fact.last_register_wh
+
+    assert told("Started", periodic) == (2500, None, 2500)
+    assert told("Updated", periodic) == (2500, NOW, 2500)
+    assert told("Updated", of_start) == (1000, None, None)
+    assert told("Updated", of_start, periodic) == (1000, None, 2500)
+    assert told("Ended", of_start) == (1000, None, None)
+    assert told("Ended", of_start, periodic) == (1000, None, 2500)
 
 
 def test_a_201_event_without_its_id_is_a_field_error() -> None:

@@ -367,6 +367,16 @@ def test_idle_composite_does_not_know_the_default() -> None:
         assert answer["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == limit
 
 
+def test_default_profile_counts_from_the_next_charge_on() -> None:
+    bench = charging("default_for_the_next_charge")
+    bench.limit((0, 10))
+    assert bench.station.evses[1].offered_a == 32
+    bench.unplug()
+    bench.plug()
+    bench.badge()
+    assert bench.station.evses[1].offered_a == 10
+
+
 def test_profiles_are_forgotten_without_a_line() -> None:
     bench = charging("drops_profiles_offline")
     bench.limit((0, 10))

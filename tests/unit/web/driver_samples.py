@@ -242,13 +242,14 @@ DEVICE = station.ChargingStationState(
         replace(
             EVSE,
             id=2,
-            status="Available",
+            status="Finishing",
             power_w=0,
             limit_a=None,
             energy_wh=None,
             id_token="",
             vehicle="Kangoo mairie",
             charging_transaction="",
+            remedy="out_of_service",
         ),
     ),
 )

@@ -18,6 +18,7 @@ FORM = {
     "evse_id": "2",
     "id_token": "04A1B2C3",
     "reset_kind": "soft",
+    "availability": "off",
     "message": "MeterValues",
     "key": "",
     "limit_a": "10,06",
@@ -64,6 +65,7 @@ def test_order_says_what_the_form_says(form: dict[str, str], payload: Any) -> No
         ({"command": "limit", "limit_a": "nan"}, "limit_a"),
         ({"command": "limit", "limit_a": "-1"}, "limit_a"),
         ({"command": "reset", "reset_kind": "boom"}, "reset_kind"),
+        ({"command": "availability", "availability": "perhaps"}, "availability"),
     ],
 )
 def test_broken_form_names_its_field(form: dict[str, str], path: str) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from supervision.csms import v16
+from supervision.csms import machine, v16
 from supervision.csms.handlers import common, notices
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
-from supervision.csms.model import IdTokenDecision
-from supervision.csms.store import find_charging_transaction
+from supervision.csms.model import IdTokenDecision, TransactionFact
+from supervision.csms.store import (
+    charging_transaction_from,
+    find_charging_transaction,
+    reconstructed_charging_transactions,
+    update_charging_transaction,
+)
 from supervision.store.db import Tx
 
 
@@ -18,11 +23,32 @@ async def _start(services: Services, incoming: Incoming, tx: Tx) -> Payload:
         return _started(known["id"], common.stored_decision(known))
     fact = v16.start(incoming.payload, incoming.now)
     decision = await common.authorise_start(services, incoming, tx, fact)
-    row_id, _ = await common.create(
-        services, incoming, tx, fact, decision, natural_key=key, ocpp_transaction_id=None
-    )
+    row_id = await _begin_ended(services, incoming, tx, key, fact, decision)
+    if row_id is None:
+        row_id, _ = await common.create(
+            services, incoming, tx, fact, decision, natural_key=key, ocpp_transaction_id=None
+        )
     await notices.reservation_used(incoming, tx, incoming.payload.get("reservationId"))
     return _started(row_id, decision)
+
+
+async def _begin_ended(
+    services: Services, incoming: Incoming, tx: Tx, key: str, fact: TransactionFact, decision: IdTokenDecision
+) -> int | None:
+    """Complete the charge whose stop came before this start; None when there is none that it must be."""
+    rows = await reconstructed_charging_transactions(tx, incoming.station, fact.at)
+    found = machine.begun_by(
+        {row["id"]: charging_transaction_from(row) for row in rows},
+        fact,
+        max_power_w=common.max_power(incoming, None, fact),
+    )
+    row = next((row for row in rows if row["id"] == found), None)
+    if row is None:
+        return None
+    known_as = {"natural_key": key, "ocpp_transaction_id": str(row["id"])}
+    await update_charging_transaction(tx, incoming.station, row["id"], known_as)
+    await common.extend(services, incoming, tx, {**row, **known_as}, fact, decision)
+    return int(row["id"])
 
 
 def _started(row_id: int, decision: IdTokenDecision) -> Payload:

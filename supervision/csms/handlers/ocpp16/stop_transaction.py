@@ -38,17 +38,21 @@ async def _stop(services: Services, incoming: Incoming, tx: Tx) -> Payload:
 async def _stopped_row(
     incoming: Incoming, tx: Tx, key: str, fact: TransactionFact
 ) -> Mapping[str, Any] | None:
-    """Find what is stopped: by our id, else as reconstructed before, else the one charge it can be."""
+    """Find what is stopped: by our id, else as reconstructed before, else the one charge it can be.
+
+    A number that is not ours names none that we know, but may have ended one that its start has completed.
+    """
     number = v16.transaction_id(incoming.payload)
     if number is not None:
         row = await find_charging_transaction(tx, incoming.station, ocpp_transaction_id=str(number))
         if row is not None:
             return row
     known = await find_charging_transaction(tx, incoming.station, natural_key=key)
-    if known is not None or number is not None:
+    if known is not None:
         return known
     rows = await stoppable_charging_transactions(tx, incoming.station, fact.at)
-    found = machine.stopped_by({row["id"]: charging_transaction_from(row) for row in rows}, fact)
+    which = machine.stopped_by if number is None else machine.repeated_by
+    found = which({row["id"]: charging_transaction_from(row) for row in rows}, fact)
     return next((row for row in rows if row["id"] == found), None)
 
 

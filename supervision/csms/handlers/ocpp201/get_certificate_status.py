@@ -7,12 +7,11 @@ from base64 import b64encode
 from supervision.csms.authority import HashData
 from supervision.csms.certificate_store import certificate_with_serial
 from supervision.csms.handlers.incoming import Handler, Incoming, Payload, Services
-from supervision.store.db import Tx
 
 FAILED = {"status": "Failed"}
 
 
-async def _get_certificate_status(services: Services, incoming: Incoming, tx: Tx) -> Payload:
+async def _get_certificate_status(services: Services, incoming: Incoming) -> Payload:
     """Answer for what our own authority has signed, with its signature (RFC 6960); others we cannot judge."""
     told = incoming.payload["ocspRequestData"]
     asked = HashData(
@@ -23,11 +22,13 @@ async def _get_certificate_status(services: Services, incoming: Incoming, tx: Tx
     )
     if services.authority is None or not services.authority.issued(asked):
         return FAILED
-    row = await certificate_with_serial(tx, incoming.station.organisation_id, asked.serial)
+    organisation_id = incoming.station.organisation_id
+    async with services.db.read(organisation_id) as reader:
+        row = await certificate_with_serial(reader, organisation_id, asked.serial)
     if row is None:
         return FAILED
     response = await services.authority.ocsp(asked, row["revoked_at"], incoming.now)
     return {"status": "Accepted", "ocspResult": b64encode(response).decode("ascii")}
 
 
-HANDLER = Handler(unit=_get_certificate_status)
+HANDLER = Handler(asking=_get_certificate_status)

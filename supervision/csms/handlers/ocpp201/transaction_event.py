@@ -75,7 +75,7 @@ async def _fold(
     starting = decision if event.fact.phase is not Phase.ENDED else None
     if row is not None:
         first = starting if row["authorisation"] is None else None
-        await common.extend(services, incoming, tx, row, event.fact, first)
+        await common.extend(services, incoming, tx, row, event.fact, first, samples=event.samples)
         return int(row["id"])
     row_id, _ = await common.create(
         services,
