@@ -56,6 +56,9 @@ from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.presuming import PresumingService
 from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
+from supervision.csms.relay.opinions import Opinions
+from supervision.csms.relay.sealing import Sealer
+from supervision.csms.relay.service import RelayService
 from supervision.csms.review import ReviewService
 from supervision.csms.security import SecurityService, TlsOffer
 from supervision.csms.service import CentralService
@@ -66,6 +69,7 @@ from supervision.notify.alerts import AlertService
 from supervision.notify.providers import Providers, open_providers
 from supervision.notify.service import NotifyService
 from supervision.ocpp_cs import MAX_MESSAGE_BYTES, CentralSystem, SecurePort
+from supervision.ocpp_relay import Relays
 from supervision.scheduler import Scheduler, Step
 from supervision.services import Services
 from supervision.settings import Settings, host_port
@@ -226,6 +230,7 @@ def build_services(
         local_lists=LocalListService(db=db, clock=clock, commands=commands, registry=registry),
         configuration=ConfigurationService(db=db, clock=clock, commands=commands, registry=registry),
         probes=ProbeService(db=db, clock=clock, commands=commands, registry=registry),
+        relays=RelayService(db=db, clock=clock, sealer=Sealer(secret), hosts=settings.relay_hosts),
         presuming=PresumingService(db=db, clock=clock, registry=registry),
         review=ReviewService(db=db, clock=clock, registry=registry),
         charging=ChargingService(db=db, clock=clock, commands=commands),
@@ -302,6 +307,7 @@ async def forget_old_messages(services: Services) -> None:
     """Drop what stations said and left longer ago than the settings keep it."""
     before = services.clock.now() - timedelta(days=services.settings.frame_retention_days)
     await services.journal.forget_before(before)
+    await services.relays.forget_before(before)
     await services.devices.forget_before(before)
     await services.files.forget_before(before)
 
@@ -364,6 +370,14 @@ class _Process:
     ) -> None:
         self._services = services
         self._extras = extras
+        opinions = Opinions(services.db, services.clock, wait_s=services.settings.relay_answer_s)
+        self._relays = Relays(
+            db=services.db,
+            clock=services.clock,
+            service=services.relays,
+            commands=services.commands,
+            opinions=opinions,
+        )
         self._central = CentralSystem(
             CentralService(
                 db=services.db,
@@ -377,6 +391,7 @@ class _Process:
             ),
             adoption=services.adoption,
             trusted_proxy=services.settings.trusted_proxy,
+            opinions=opinions,
         )
         self._scheduler = Scheduler([*steps(services), *extras.steps], services.clock, speed=speed)
         self._outbox = Outbox(services.db, services.clock, consumers(services))
@@ -399,6 +414,7 @@ class _Process:
                     ("ocpp", self._serve_ocpp()),
                     ("scheduler", self._scheduler.run()),
                     ("outbox", self._outbox.run()),
+                    ("relays", self._relays.run()),
                     *((f"extra-{n}", task()) for n, task in enumerate(self._extras.tasks)),
                 )
             ]

@@ -20,3 +20,8 @@ def new_token() -> str:
 def new_bytes(count: int) -> bytes:
     """Return `count` random bytes (salts, keys)."""
     return secrets.token_bytes(count)
+
+
+def fraction() -> float:
+    """Return a number from 0 up to, not including, 1 (how far a pause is from its longest)."""
+    return secrets.randbits(53) / 2**53

@@ -91,6 +91,7 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     root.setLevel(level.upper())
     # The libraries' own lines repeat ours, and at INFO the web server would log every poll.
     for name in (
+        "websockets.client",
         "websockets.server",
         "uvicorn.access",
         "uvicorn.error",

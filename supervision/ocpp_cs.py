@@ -37,6 +37,7 @@ from supervision.csms.conversation import Conversation
 from supervision.csms.frame import MAX_FRAME_BYTES, Version
 from supervision.csms.link import Link, LinkClosedError, Peer, Take
 from supervision.csms.registry import Connection
+from supervision.csms.relay.opinions import Opinions
 from supervision.csms.service import CentralService
 from supervision.csms.store import Station
 from supervision.csms.tls import StationTls, channel_of
@@ -282,8 +283,10 @@ class CentralSystem:
         unknown_is_404: bool = False,
         trusted_proxy: str = "",
         adoption: AdoptionService | None = None,
+        opinions: Opinions | None = None,
     ) -> None:
         self.service = service
+        self._opinions = opinions
         self._trusted_proxy = trusted_proxy
         self._adoption = adoption
         self.registry = service.registry
@@ -544,6 +547,7 @@ class CentralSystem:
             settle_s=self._settle_s,
             rate_per_s=self._rate_per_s,
             burst=self._burst,
+            opinions=self._opinions,
         )
         try:
             await conversation.run()

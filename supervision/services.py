@@ -25,6 +25,7 @@ from supervision.csms.local_list_sync import LocalListService
 from supervision.csms.presuming import PresumingService
 from supervision.csms.probing import ProbeService
 from supervision.csms.registry import Registry
+from supervision.csms.relay.service import RelayService
 from supervision.csms.review import ReviewService
 from supervision.csms.security import SecurityService
 from supervision.notify.alerts import AlertService
@@ -58,6 +59,7 @@ class Services:
     local_lists: LocalListService
     configuration: ConfigurationService
     probes: ProbeService
+    relays: RelayService
     presuming: PresumingService
     review: ReviewService
     charging: ChargingService

@@ -50,6 +50,10 @@ class Settings:
     trusted_proxy: str = _option("", "address of the reverse proxy whose X-Forwarded-* headers are believed")
     boot_interval_s: int = _option(300, "heartbeat interval told to charging stations, seconds")
     frame_retention_days: int = _option(90, "days raw frames, notices, reports and uploaded logs are kept")
+    relay_hosts: str = _option(
+        "", "HOST or HOST:PORT, comma between: where second backends may be; empty: there are none"
+    )
+    relay_answer_s: int = _option(5, "seconds a charging station waits for the second backend that owns it")
     session_hours: int = _option(12, "hours after which a browser login ends")
 
     @property

@@ -467,7 +467,7 @@ async def ask(app: ASGIApp, scope: dict[str, Any], body: bytes) -> Page:
 @asynccontextmanager
 async def open_world(url: str, clock: FixedClock, data: Path) -> AsyncIterator[World]:
     """Compose the application as the process does, without listeners, over a populated database."""
-    settings = Settings(database=url, data=str(data), public_url=SITE)
+    settings = Settings(database=url, data=str(data), public_url=SITE, relay_hosts="csms.example.org")
     (data / "files").mkdir(exist_ok=True)
     for name in ("fw1", "r-fw1"):
         (data / "files" / name).write_bytes(FIRMWARE)

@@ -12,6 +12,7 @@ from functools import partial
 from supervision.csms import metrics
 from supervision.csms.link import Answer
 from supervision.csms.registry import Connection
+from supervision.csms.relay.opinions import Opinions
 from supervision.csms.service import CentralService
 from supervision.store.db import StoreUnavailableError
 
@@ -58,8 +59,10 @@ class Conversation:
         settle_s: float,
         rate_per_s: float,
         burst: int,
+        opinions: Opinions | None = None,
     ) -> None:
         self._service = service
+        self._opinions = opinions
         self._connection = connection
         self._settle_s = settle_s
         self._loop = asyncio.get_running_loop()
@@ -110,12 +113,21 @@ class Conversation:
 
     async def _deal_with(self, text: str) -> None:
         connection = self._connection
-        reply = await self._service.receive(connection, text)
+        reply = await self._reply(text)
         if reply:
             await connection.link.send(reply)
             metrics.frames("out", connection.version.number).inc()
         if connection.booted:
             connection.outbound.open()
+
+    async def _reply(self, text: str) -> str | None:
+        """Our committed answer; of a station owned elsewhere, with the part that is the owner's."""
+        connection, opinions = self._connection, self._opinions
+        question = None if opinions is None else opinions.ask(connection, text)
+        reply = await self._service.receive(connection, text)
+        if opinions is None or question is None or not reply:
+            return reply
+        return await opinions.settle(connection, question, reply)
 
     async def _dismiss(self, code: int, reason: str) -> None:
         """Close and read on, into nothing: a flooder's own Close stands behind all that it has sent."""

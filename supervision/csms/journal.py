@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, Update, delete, exists, func, or_, select, update
 
 from supervision.csms.directory import Page
 from supervision.kernel.errors import Refused
 from supervision.kernel.timespan import format_instant
 from supervision.store.db import Database, Tx, across_tenants
-from supervision.store.schema import charging_stations, frames
+from supervision.store.schema import charging_stations, frames, relays
 
 Document = dict[str, Any]
 
 AT_ONCE = 1000  # rows read or dropped in one go, so that nobody waits long for the rest
+KEPT_FOR_RELAYS = timedelta(days=30)
 _RETENTION = across_tenants("frames older than their time go, whoever they belong to")
 
 
@@ -80,12 +81,17 @@ class JournalService:
             yield text.encode()
 
     async def forget_before(self, instant: datetime) -> int:
-        """Drop frames older than `instant`; return how many they were."""
+        """Drop frames older than `instant`; return how many they were.
+
+        What a second backend has not been told yet stays `KEPT_FOR_RELAYS` longer. What goes even so is
+        counted on its relay: a gap is never silent.
+        """
         dropped = 0
         while True:
-            old = select(frames.c.id).where(frames.c.at < instant).order_by(frames.c.at).limit(AT_ONCE)
+            old = _forgettable(instant)
 
             async def unit(tx: Tx, old: Select[Any] = old) -> int:
+                await tx.execute(_count_as_lost(instant))
                 return await tx.execute(delete(frames).where(frames.c.id.in_(old)))
 
             count = await self._db.write(_RETENTION, unit)
@@ -118,6 +124,37 @@ class JournalService:
         )
         async with self._db.read(organisation_id) as reader:
             return list(await reader.all(_filtered(statement, wanted)))
+
+
+def _forgettable(instant: datetime) -> Select[Any]:
+    """The oldest frames that nobody needs any more."""
+    is_awaited = exists().where(
+        relays.c.charging_station == frames.c.charging_station,
+        relays.c.organisation_id == frames.c.organisation_id,
+        relays.c.after_frame < frames.c.id,
+    )
+    return (
+        select(frames.c.id)
+        .where(frames.c.at < instant, or_(~is_awaited, frames.c.at < instant - KEPT_FOR_RELAYS))
+        .order_by(frames.c.at)
+        .limit(AT_ONCE)
+    )
+
+
+def _count_as_lost(instant: datetime) -> Update:
+    """Tell relays how many messages of their station go untold with `_forgettable`."""
+    going = _forgettable(instant).subquery()
+    untold = (
+        select(func.count())
+        .where(
+            frames.c.id.in_(select(going.c.id)),
+            frames.c.charging_station == relays.c.charging_station,
+            frames.c.id > relays.c.after_frame,
+            frames.c.direction == "in",
+        )
+        .scalar_subquery()
+    )
+    return update(relays).where(untold > 0).values(lost=relays.c.lost + untold)
 
 
 def _filtered(statement: Select[Any], wanted: Wanted) -> Select[Any]:

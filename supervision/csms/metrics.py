@@ -14,6 +14,7 @@ VIOLATIONS = Counter("ocpp_violations_total", "Departures from the schemas that 
 MALFORMED = Counter("ocpp_malformed_frames_total", "Frames that could not be read", ["code"])
 UNSOLICITED = Counter("ocpp_unsolicited_answers_total", "Answers nobody waited for")
 COMMANDS = Counter("ocpp_commands_total", "Commands sent to stations by state", ["action", "state"])
+RELAYED = Counter("ocpp_relayed_messages_total", "What became of messages to second backends", ["outcome"])
 TLS_ENDS = Gauge("ocpp_tls_certificate_end_seconds", "When a server certificate ends", ["file"])
 
 

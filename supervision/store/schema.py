@@ -346,6 +346,55 @@ frames = Table(
     sqlite_autoincrement=True,
 )
 
+relays = Table(  # a second backend that is told of a charging station's messages too (csms.relay)
+    "relays",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    _tenant(),
+    Column("url", String, nullable=False),  # without the identity
+    Column("identity", String, nullable=False),  # as the second backend knows the station
+    Column("password_sealed", LargeBinary),  # csms.relay.sealing; None: dials without one
+    Column("owner", String, nullable=False),  # csms.relay.model.Owner
+    Column("made_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("after_frame", BigInteger, nullable=False),  # everything up to this frame is dealt with
+    Column("tries", Integer, nullable=False),  # how often the message after it was answered by a CALLERROR
+    Column("connected_at", Instant),  # None: not connected
+    Column("error", String),  # csms.relay.model.Trouble, the newest; it may be over
+    Column("error_at", Instant),
+    Column("delivered", BigInteger, nullable=False),  # messages it answered
+    Column(
+        "refused", BigInteger, nullable=False
+    ),  # messages of charges it answered by nothing but CALLERRORs
+    Column("lost", BigInteger, nullable=False),  # messages it should have been told and never was
+    Column("own_answers", BigInteger, nullable=False),  # times ours stood although its answer was wanted
+    Index(None, "organisation_id"),
+)
+
+relay_charging_ids = Table(  # how the second backend knows a charging transaction of OCPP 1.6
+    "relay_charging_ids",
+    metadata,
+    Column("charging_station", String, ForeignKey("charging_stations.identity"), primary_key=True),
+    Column("ours", BigInteger, primary_key=True),
+    _tenant(),
+    Column("theirs", BigInteger, nullable=False),
+    Index(None, "charging_station", "theirs"),
+)
+
+relay_answers = Table(  # what the second backend answered; an empty answer says nothing and is not kept
+    "relay_answers",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("charging_station", String, nullable=False),
+    Column("frame_id", BigInteger, nullable=False),  # of the message in the journal
+    Column("at", Instant, nullable=False),
+    Column("answer", Text, nullable=False),  # as on the wire, secrets masked
+    Index(None, "charging_station", "id"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
 id_tokens = Table(
     "id_tokens",
     metadata,
@@ -597,7 +646,7 @@ commands = Table(
     Column("finished_at", Instant),
     Column("response", JSON),
     Column("error", JSON),
-    Column("origin", String, nullable=False),  # api | portal | charging | csms
+    Column("origin", String, nullable=False),  # api | portal | charging | csms | relay
     Column("by_person_id", String),
     Column("ocpp", String),  # version it was sent in; None before
     Column("due_at", Instant),  # not sent earlier; None: at once

@@ -186,6 +186,7 @@ async def central_system(
     authoriser: IdTokenAuthoriser | None = None,
     registry: Registry | None = None,
     commands: CommandService | None = None,
+    port: int = 0,
     **options: Any,
 ) -> AsyncIterator[Server]:
     registry = Registry() if registry is None else registry
@@ -198,7 +199,7 @@ async def central_system(
         boot_interval_s=300,
     )
     central = CentralSystem(service, **{"settle_s": 0.0, **options})
-    bound = socket.create_server(("127.0.0.1", 0))
+    bound = socket.create_server(("127.0.0.1", port))
     ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(central.serve(bound, ready=ready.set))

@@ -118,6 +118,23 @@ CASES: dict[tuple[str, str], Case] = {
         unknown="/charging-stations/ZZ/certificates/1/revoke",
         also={"accountant": 404, "driver": 404, "other driver": 404, "narrowed": 404},
     ),
+    ("GET", "/charging-stations/{identity}/relay"): device("relay"),
+    ("POST", "/charging-stations/{identity}/relay"): Case(
+        "/charging-stations/CP17/relay",
+        MANAGERS,
+        404,
+        unknown="/charging-stations/ZZ/relay",
+        body={"url": "wss://csms.example.org/ocpp"},
+        also={"technician": 403},
+    ),
+    ("POST", "/charging-stations/{identity}/relay/remove"): Case(
+        "/charging-stations/CP17/relay/remove",
+        set(),  # allowed to managers, and refused because there is none
+        404,
+        unknown="/charging-stations/ZZ/relay/remove",
+        also={"technician": 403},
+    ),
+    ("GET", "/charging-stations/{identity}/relay/answers"): device("relay/answers"),
     ("GET", "/charging-stations/{identity}/frames"): Case(
         "/charging-stations/CP16/frames", STAFF, 404, unknown="/charging-stations/ZZ/frames"
     ),

@@ -12,6 +12,7 @@ from supervision.web.api import (
     fleet,
     invoices,
     probes,
+    relays,
     security,
     unknown_stations,
 )
@@ -22,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *commands.OPERATIONS,
     *devices.OPERATIONS,
     *security.OPERATIONS,
+    *relays.OPERATIONS,
     *unknown_stations.OPERATIONS,
     *configuration.OPERATIONS,
     *probes.OPERATIONS,

@@ -7,6 +7,7 @@ from typing import Any
 from supervision.csms.judgement import Awaits
 from supervision.csms.model import Ground, SettledHow
 from supervision.csms.proposing import Basis
+from supervision.csms.relay.model import Owner, Trouble
 
 TEXT: dict[str, Any] = {"type": "string"}
 ID: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -289,6 +290,29 @@ COMPONENTS: dict[str, Any] = {
             ),
             authority_root=TEXT,
         ),
+        "RelayReport": _whole(
+            charging_station=ID,
+            hosts={"type": "array", "items": TEXT},
+            relay=or_null(
+                _whole(
+                    url=TEXT,
+                    identity=TEXT,
+                    password_set=FLAG,
+                    owner={"enum": [*Owner]},
+                    made_at=INSTANT,
+                    changed_at=INSTANT,
+                    connected_at=or_null(INSTANT),
+                    error=or_null({"enum": [*Trouble]}),
+                    error_at=or_null(INSTANT),
+                    waiting=WHOLE,
+                    delivered=WHOLE,
+                    refused=WHOLE,
+                    lost=WHOLE,
+                    own_answers=WHOLE,
+                )
+            ),
+        ),
+        "RelayAnswer": _whole(id=WHOLE, frame_id=WHOLE, at=INSTANT, answer=TEXT),
         "Frame": _whole(
             id=WHOLE, at=INSTANT, direction={"enum": ["in", "out"]}, frame=TEXT, problem=or_null(TEXT)
         ),

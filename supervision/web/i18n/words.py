@@ -269,6 +269,26 @@ SECURITY_ACTION = {
     "password": N_("Give a new password"),
     "profile": N_("Raise the security profile"),
 }
+OWNER = {
+    "here": N_("this server"),
+    "there": N_("the second backend"),
+}
+# What went wrong last with a second backend (csms.relay.model.Trouble).
+RELAY_TROUBLE = {
+    "host_not_allowed": N_("The operator of this server no longer allows this host."),
+    "key_lost": N_("Its password cannot be read any more: give it again."),
+    "unreachable": N_("It cannot be reached; we go on trying."),
+    "handshake_refused": N_("It refuses the connection: check address, name and password."),
+    "no_sub_protocol": N_("It does not speak the OCPP version of this charging station."),
+    "line_lost": N_("The connection was lost."),
+    "silent": N_("It left a message without an answer; the message is told again."),
+    "boot_pending": N_("It does not take the charging station yet."),
+    "boot_rejected": N_("It does not take the charging station."),
+    "call_refused": N_("It answered a message of a charge by an error."),
+    "cannot_be_told": N_("A message of a charge is unreadable and was not told."),
+    "invalid_answer": N_("It gave a charge no number."),
+    "our_fault": N_("This is our fault; it has been logged."),
+}
 ACTIONS = {
     "call": N_("Call %(name)s"),
     "messages": N_("See the messages"),
@@ -289,6 +309,8 @@ DONE = {
     "closed": N_("The alert is closed."),
     "called_off": N_("What was not sent is called off."),
     "revoked": N_("The certificate is taken back."),
+    "relay_saved": N_("The second backend is kept. The connection follows by itself."),
+    "relay_removed": N_("The second backend is told nothing more."),
     "configuration_asked": N_("The settings are compared as soon as the charging station can be reached."),
     "boot_policy_kept": N_("This is how its next start is answered."),
     "probe_started": N_("The probe has begun."),
@@ -371,6 +393,12 @@ REFUSALS = {
     "ends_before_start": N_("The end must come after the start."),
     "file_missing": N_("Choose a file first."),
     "file_too_large": N_("The file is too large."),
+    "relay_host": N_("The operator of this server does not allow the host %(host)s."),
+    "relay_identity": N_("The name there may have 48 letters, digits and the signs * - . _ ~ = + | @."),
+    "relay_off": N_("The operator of this server has named no host for second backends."),
+    "relay_password": N_("The password may have %(longest)s signs that can be printed."),
+    "relay_url": N_("The address is ws:// or wss://, a host, a port, a path: without user or question mark."),
+    "unknown_relay": N_("Nothing was found under this address."),
     "never_connected": N_("This charging station has never connected: its version is not known yet."),
     "unknown_file": N_("This firmware is not here, or not whole."),
     "energy_missing": N_("Give the energy in Wh."),
@@ -498,6 +526,14 @@ class Words:
     def security_action(self, code: str) -> str:
         """What was done for the security of a charging station."""
         return self._of(SECURITY_ACTION, code)
+
+    def owner(self, code: str) -> str:
+        """Whose word about badges counts."""
+        return self._of(OWNER, code)
+
+    def relay_trouble(self, code: str) -> str:
+        """What went wrong last with a second backend."""
+        return self._of(RELAY_TROUBLE, code)
 
     def local_list_state(self, code: str) -> str:
         """How far the list of badges in a station is."""

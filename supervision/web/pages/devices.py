@@ -19,6 +19,7 @@ from supervision.web.views.devices import (
     devices_view,
     find_device,
 )
+from supervision.web.views.relay import wish_in
 from supervision.web.views.security import act, certificate_in
 from supervision.web.views.station_model import ChargingStationView
 from supervision.web.visit import PageError, Visit
@@ -43,7 +44,8 @@ async def device(visit: Visit) -> Response:
 
 async def device_events(visit: Visit) -> Response:
     """Stream the state of the EVSEs and the newest messages."""
-    topic = f"station:{(await found_device(visit)).station.id}"
+    found = await found_device(visit)
+    topics = {f"station:{found.station.id}", f"relay:{found.document['identity']}"}
 
     async def refresh(_touched: frozenset[str]) -> list[Part]:
         view = await _view(visit, await found_device(visit), None)
@@ -53,15 +55,17 @@ async def device_events(visit: Visit) -> Response:
         recent = rendering.render_part(parts, "recent_commands", view, visit.csrf, language=language)
         remedies = rendering.render_part(parts, "remedies", view.state, visit.csrf, language=language)
         known = rendering.render_part(parts, "security", view.security, view.now, language=language)
+        relay = rendering.render_part(parts, "relay", view.relay, view.now, language=language)
         return [
             Part("points", points),
             Part("remedies", remedies),
             Part("frame-rows", frames),
             Part("recent-commands", recent),
             Part("security-known", known),
+            Part("relay-known", relay),
         ]
 
-    return stream(visit, wanted=lambda touched: touched == topic, refresh=refresh)
+    return stream(visit, wanted=topics.__contains__, refresh=refresh)
 
 
 async def command(visit: Visit) -> Response:
@@ -178,6 +182,7 @@ async def _view(visit: Visit, found: Device, outcome: CommandOutcome | None) -> 
         kind=visit.query.get("kind", ""),
         limit=int(visit.query["limit"]) if visit.query.get("limit", "").isdecimal() else 0,
         outcome=outcome,
+        may_administer=may_administer(visit.signed_in, found.organisation_id),
         now=visit.services.clock.now(),
     )
 
@@ -190,6 +195,42 @@ async def found_device(visit: Visit) -> Device:
     return found
 
 
+async def relay(visit: Visit) -> Response:
+    """Set up a second backend or change it."""
+    found = await _administered(visit)
+    identity = found.document["identity"]
+    try:
+        wish = wish_in(await visit.form())
+    except FieldError:
+        raise PageError(422) from None
+    saved = await visit.services.relays.save(
+        found.organisation_id, identity, wish, by_person_id=visit.person.id
+    )
+    if isinstance(saved, Refused):
+        told = visit.with_refusal(saved, zone=found.zone)
+        return told.render("charging_station.html", await _view(visit, found, None), status=422)
+    return visit.see(f"/charging-stations/{identity}", done="relay_saved")
+
+
+async def remove_relay(visit: Visit) -> Response:
+    """End a relay."""
+    found = await _administered(visit)
+    identity = found.document["identity"]
+    removed = await visit.services.relays.remove(
+        found.organisation_id, identity, by_person_id=visit.person.id
+    )
+    if isinstance(removed, Refused):
+        raise PageError(404)
+    return visit.see(f"/charging-stations/{identity}", done="relay_removed")
+
+
+async def _administered(visit: Visit) -> Device:
+    found = await found_device(visit)
+    if not may_administer(visit.signed_in, found.organisation_id):
+        raise PageError(403)
+    return found
+
+
 ROUTES = (
     ("GET", "/charging-stations", devices),
     ("GET", "/charging-stations/{identity}", device),
@@ -198,4 +239,6 @@ ROUTES = (
     ("POST", "/charging-stations/{identity}/commands/{id}/cancel", cancel),
     ("POST", "/charging-stations/{identity}/security", security),
     ("POST", "/charging-stations/{identity}/security/revoke", revoke),
+    ("POST", "/charging-stations/{identity}/relay", relay),
+    ("POST", "/charging-stations/{identity}/relay/remove", remove_relay),
 )

@@ -21,6 +21,7 @@ from supervision.web.views.command_model import CommandOutcome
 from supervision.web.views.commands import Target
 from supervision.web.views.frames import RawFrame, matches, readable
 from supervision.web.views.plans import StoredPlan, plan_from
+from supervision.web.views.relay import relay_of
 from supervision.web.views.security import security_of
 from supervision.web.views.station_model import (
     ChargingStationState,
@@ -202,6 +203,7 @@ async def device_view(
     kind: str,
     limit: int,
     outcome: CommandOutcome | None,
+    may_administer: bool,
     now: datetime,
 ) -> ChargingStationView:
     """Compose the page of one device; `limit` counts frames before the filter."""
@@ -230,6 +232,9 @@ async def device_view(
         outcome=outcome,
         commands=tuple(command_outcome(document, device.zone) for document in sent.items[:SHOWN_COMMANDS]),
         security=await security_of(services, device.organisation_id, identity, device.zone),
+        relay=await relay_of(
+            services, device.organisation_id, identity, device.zone, editable=may_administer
+        ),
         now=now.astimezone(device.zone),
     )
 

@@ -227,6 +227,34 @@ class SecurityView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RelayState:
+    """A second backend and how it stands; `owner` and `error` are codes."""
+
+    url: str
+    identity: str
+    password_set: bool
+    owner: str
+    connected_at: datetime | None
+    error: str
+    error_at: datetime | None
+    waiting: int
+    delivered: int
+    refused: int
+    lost: int
+    own_answers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayView:
+    """The second backend of a charging station; no `hosts`: the operator of the server allows none."""
+
+    charging_station: str
+    hosts: tuple[str, ...]
+    state: RelayState | None
+    editable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SettingLine:
     """One setting: what is wished for beside what was found."""
 
@@ -263,4 +291,5 @@ class ChargingStationView:
     outcome: CommandOutcome | None
     commands: tuple[CommandOutcome, ...]
     security: SecurityView
+    relay: RelayView
     now: datetime

@@ -378,6 +378,25 @@ REPLIES = (
         id="c5", charging_station="CREST-3", action="Reset", state="cancelled", detail="", at=at("14:17")
     ),
 )
+RELAY = station.RelayView(
+    charging_station="EURRE-1",
+    hosts=("csms.example.org", "backup.example.net:9000"),
+    state=station.RelayState(
+        url="wss://csms.example.org:443/ocpp/a/path/that/is/longer/than/a/phone/is/wide",
+        identity="FR*ABC*E1",
+        password_set=True,
+        owner="there",
+        connected_at=at("13:30"),
+        error="silent",
+        error_at=at("13:29"),
+        waiting=3,
+        delivered=12_345,
+        refused=1,
+        lost=0,
+        own_answers=2,
+    ),
+    editable=True,
+)
 SECURITY = station.SecurityView(
     profile=1,
     wanted_profile=2,
@@ -435,6 +454,7 @@ DEVICE_VIEW = station.ChargingStationView(
     outcome=REPLIES[0],
     commands=REPLIES,
     security=SECURITY,
+    relay=RELAY,
     now=HERE,
 )
 BATCH = command.BatchLine(
@@ -682,6 +702,12 @@ PAGES = {
         replace(PROBE, state="none", step="", found=(), known=(), learnt_at=None, connected=False),
     ),
     "charging-station": ("charging_station.html", BOTH, "/charging-stations/EURRE-1", DEVICE_VIEW),
+    "charging-station-known-here-alone": (
+        "charging_station.html",
+        BOTH,
+        "/charging-stations/EURRE-1",
+        replace(DEVICE_VIEW, relay=replace(RELAY, state=None)),
+    ),
     "review": ("review.html", MANAGER, "/charging/review", REVIEW),
     "review-empty": ("review.html", MANAGER, "/charging/review", replace(REVIEW, charges=(), more="")),
     "attempts": ("attempts.html", MANAGER, "/charging/attempts", ATTEMPTS),
