@@ -124,8 +124,10 @@ class Room:
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
-        await self.visit(lambda connection: connection.core.close())
-        await self._driver.close()
+        try:
+            await self.visit(lambda connection: connection.core.close())
+        finally:
+            await self._driver.close()
 
 
 class SqliteSource:
@@ -141,6 +143,7 @@ class SqliteSource:
         self._writer: Room | None = None
         self._idle: list[Room] = []
         self._rooms: list[Room] = []
+        self._openings: set[asyncio.Task[Room]] = set()
         self._turns = asyncio.Semaphore(readers)
 
     async def write(self, work: Callable[[Writing], Coroutine[Any, Any, None]]) -> None:
@@ -166,14 +169,30 @@ class SqliteSource:
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Room]:
         async with self._turns:
-            room = self._idle.pop() if self._idle else await self._open(_READER)
+            room = self._idle.pop() if self._idle else await self._open_reader()
             try:
                 yield room
             finally:
                 self._idle.append(room)  # cancelled or not: what is asked next waits for what was asked
 
+    async def _open_reader(self) -> Room:
+        """A thread that has begun to open must be heard to the end, whoever waits for it."""
+        opening = asyncio.get_running_loop().create_task(self._open(_READER), name="store-reader")
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._spare)
+            raise
+
+    def _spare(self, opening: asyncio.Task[Room]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._idle.append(opening.result())
+
     async def close(self) -> None:
         """Close every connection."""
+        await asyncio.gather(*self._openings, return_exceptions=True)
         while self._rooms:
             await self._rooms.pop().close()
         self._engine.dispose()
@@ -183,7 +202,8 @@ class SqliteSource:
         try:
             connection = await _in_thread(driver, self._inside, driver, pragmas)
         except BaseException:
-            driver.stop()
+            if (stopped := driver.stop()) is not None:
+                await stopped
             raise
         room = Room(driver, connection)
         self._rooms.append(room)

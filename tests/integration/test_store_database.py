@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -475,6 +476,23 @@ async def write_then_fail(url: str, clock: FixedClock) -> None:
     async with Database.open(url, clock=clock) as db:
         await db.write(TESTS, add("a"))
         raise KeyError
+
+
+async def test_no_thread_outlives_a_reader_cancelled_while_it_opens(
+    sqlite_url: str, clock: FixedClock
+) -> None:
+    before = set(threading.enumerate())
+    async with Database.open(sqlite_url, clock=clock) as db, asyncio.TaskGroup() as group:
+        for turns in range(2 * READERS):
+            reading = group.create_task(organisations_in(db))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+        assert await organisations_in(db) == []
+    # aiosqlite's thread tells that it has closed its file just before it ends.
+    for thread in set(threading.enumerate()) - before:
+        await asyncio.to_thread(thread.join)
 
 
 async def test_error_inside_the_block_closes_the_database(database_url: str, clock: FixedClock) -> None:
