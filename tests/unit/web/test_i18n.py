@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from supervision.web import i18n
 from supervision.web.i18n import catalogue, negotiated, translator
 from supervision.web.i18n.words import ALERTS, REFUSALS, Words
 from tests.unit.web.extraction import messages
 from tests.unit.web.samples import NOW, PARIS, at
 
 FR, EN = translator("fr"), translator("en")
+CATALOGUES = Path(i18n.__file__).parent
 PLACE = re.compile(r"%\((\w+)\)s")
 
 
@@ -26,6 +30,12 @@ def test_catalogue_against_the_pages_has_exactly_their_sentences() -> None:
         entry.id[0] if isinstance(entry.id, tuple) else entry.id for entry in catalogue("fr") if entry.id
     }
     assert known == set(messages())
+
+
+def test_catalogue_says_each_sentence_once() -> None:
+    lines = (CATALOGUES / "fr.po").read_text(encoding="utf-8").splitlines()
+    said = [line for line in lines if line.startswith("msgid ") and line != 'msgid ""']
+    assert [line for line, count in Counter(said).items() if count > 1] == []
 
 
 def test_catalogue_has_no_empty_and_no_fuzzy_text() -> None:
