@@ -59,7 +59,8 @@ def mask_payload(value: Any) -> Any:
 
 
 def _mask_field(key: str, item: Any) -> Any:
-    return MASK if key.casefold() in _SECRET_FIELDS and isinstance(item, str) else mask_payload(item)
+    """A secret is masked whatever it is written as: a station may send digits without their quotes."""
+    return MASK if key.casefold() in _SECRET_FIELDS and item is not None else mask_payload(item)
 
 
 def _names_secret(value: dict[str, Any]) -> bool:

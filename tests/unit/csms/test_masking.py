@@ -31,6 +31,10 @@ TOKEN = "abcdefghijklmnop"
             '[2,"1","SetNetworkProfile",{"apn":{"apnPassword":"***"},"vpn":{"user":"u","Password":"***"}}]',
         ),
         (
+            '[2,"1","SetNetworkProfile",{"vpn":{"password":1234},"apn":{"apnPassword":["S3CRET"],"password":null}}]',
+            '[2,"1","SetNetworkProfile",{"vpn":{"password":"***"},"apn":{"apnPassword":"***","password":null}}]',
+        ),
+        (
             '[3,"1",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"S3CRET"}]}]',
             '[3,"1",{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"***"}]}]',
         ),
