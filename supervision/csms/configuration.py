@@ -17,12 +17,13 @@ from sqlalchemy import delete, insert, select, update
 
 from supervision.clock import Clock
 from supervision.csms import desired
+from supervision.csms.authorising import master_pass_group
 from supervision.csms.commands import CommandResult, CommandService, CommandState
 from supervision.csms.desired import ConfigurationState, Found, Item, ItemState, StationKind, Wish
 from supervision.csms.directory import Document
 from supervision.csms.holding import Registration
 from supervision.csms.registry import Registry
-from supervision.csms.standard_settings import STANDARD
+from supervision.csms.standard_settings import STANDARD, master_pass
 from supervision.csms.triggering import asked_lately, may_ask
 from supervision.kernel.errors import Refused
 from supervision.kernel.events import ChargingStationBooted
@@ -74,7 +75,7 @@ class ConfigurationService:
 
     async def _handle(self, delivery: Delivery) -> None:
         event = delivery.event
-        if isinstance(event, ChargingStationBooted) and await self.wishes(event.organisation_id):
+        if isinstance(event, ChargingStationBooted) and await self._in_force(event.organisation_id):
             await self.request(event.organisation_id, event.charging_station)
 
     # --- wishes ---------------------------------------------------------------------------------------------
@@ -84,6 +85,10 @@ class ConfigurationService:
         async with self._db.read(organisation_id) as reader:
             rows = await _wish_rows(reader, organisation_id)
         return [_wish_document(row) for row in rows]
+
+    async def _in_force(self, organisation_id: str) -> list[Wish]:
+        async with self._db.read(organisation_id) as reader:
+            return await _wishes(reader, organisation_id)
 
     async def wish(
         self, organisation_id: str, wish: Wish, *, by_person_id: str | None = None
@@ -188,11 +193,11 @@ class ConfigurationService:
         """Read, compare, write what differs when that is due, read again, keep what was found."""
         async with self._db.read(organisation_id) as reader:
             kind = await _kind(reader, organisation_id, identity)
-            rows = await _wish_rows(reader, organisation_id)
+            own = await _wishes(reader, organisation_id)
             row = await _configuration_row(reader, organisation_id, identity)
         if kind is None or row is None or kind.ocpp not in desired.VERSIONS:
             return
-        wishes = desired.resolve([_wish_from(one) for one in rows], kind)
+        wishes = desired.resolve(own, kind)
         before = {item.name: item for item in map(item_from, row["items"])}
         try:
             items = await self._converse(
@@ -423,6 +428,13 @@ def _same_place(organisation_id: str, wish: Wish) -> list[Any]:
         table.c.name == wish.name,
         *scope,
     ]
+
+
+async def _wishes(reader: Reader, organisation_id: str) -> list[Wish]:
+    """What is wished for, the least binding first: a wish written by hand stands over one that follows."""
+    group = await master_pass_group(reader, organisation_id)
+    rows = await _wish_rows(reader, organisation_id)
+    return [*([master_pass(group)] if group else []), *map(_wish_from, rows)]
 
 
 async def _wish_rows(reader: Reader, organisation_id: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The settings we advise for every station of a shared car park, each with its reason (pure data).
 
 Nothing is written to a station before an organisation takes them over; from then on they are its own wishes.
+What an organisation has chosen elsewhere, such as its master pass group, it has wished for already.
 """
 
 from __future__ import annotations
@@ -115,6 +116,14 @@ _TABLE: tuple[tuple[str | None, str | None, str, str], ...] = (
         "Mobile networks forget a silent connection after a few minutes",
     ),
 )
+
+_MASTER_REASON = "Badges of the master pass group stop any charge, also while the line is down"
+
+
+def master_pass(group: str) -> Wish:
+    """An organisation's group as its stations must know it to stop a charge by themselves (2.0.1 C16)."""
+    return Wish(ocpp="2.0.1", name="AuthCtrlr.MasterPassGroupId", value=group, reason=_MASTER_REASON)
+
 
 STANDARD: tuple[Wish, ...] = tuple(
     Wish(ocpp=ocpp, name=name, value=value, reason=reason)

@@ -57,6 +57,10 @@ class Source(Protocol):
     dialect: Dialect
     begin_writing: str
 
+    async def open(self) -> None:
+        """Open what must stand before anything is asked."""
+        ...
+
     async def write(self, work: Callable[[Writing], Coroutine[Any, Any, None]]) -> None:
         """Let `work` have the one connection that writes; it awaits nothing else."""
         ...

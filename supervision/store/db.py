@@ -206,15 +206,18 @@ class Database:
     async def open(cls, url: str, *, clock: Clock) -> AsyncIterator[Database]:
         """Open the database for the length of an `async with` block; the writer task lives inside it."""
         source = _source(url)
-        db = cls(source, clock)
-        # Owned by this block: stopped and awaited below, whatever happens in between.
-        task = asyncio.get_running_loop().create_task(db._write_loop(), name="store-writer")
         try:
-            yield db
+            await source.open()
+            db = cls(source, clock)
+            # Owned by this block: stopped and awaited below, whatever happens in between.
+            task = asyncio.get_running_loop().create_task(db._write_loop(), name="store-writer")
+            try:
+                yield db
+            finally:
+                db._closed = True
+                db._work_bell.set()
+                await task
         finally:
-            db._closed = True
-            db._work_bell.set()
-            await task
             await source.close()
 
     # --- what callers use ---------------------------------------------------------------------------

@@ -66,6 +66,9 @@ class PostgresSource:
         self._readers = _engine(url, pool_size=readers)
         self.dialect = self._writer.dialect
 
+    async def open(self) -> None:
+        """Nothing: pools connect when they are asked, and again when the server was away."""
+
     async def write(self, work: Callable[[Writing], Coroutine[Any, Any, None]]) -> None:
         """Let `work` have the connection that writes."""
         async with _connected(self._writer) as connection:

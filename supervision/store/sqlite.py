@@ -131,7 +131,7 @@ class Room:
 
 
 class SqliteSource:
-    """One connection to write, some to read, opened when they are first needed."""
+    """One connection to write, some to read."""
 
     begin_writing = "BEGIN IMMEDIATE"
 
@@ -140,16 +140,19 @@ class SqliteSource:
         self._engine = self._make_engine()
         self.dialect = self._engine.dialect
         self._connect = self._connector(url)
-        self._writer: Room | None = None
+        self._readers = readers
+        self._turns = asyncio.Semaphore(readers)
         self._idle: list[Room] = []
         self._rooms: list[Room] = []
-        self._openings: set[asyncio.Task[Room]] = set()
-        self._turns = asyncio.Semaphore(readers)
+
+    async def open(self) -> None:
+        """Open every connection: one that opened for a caller who is cancelled would stay behind."""
+        self._writer = await self._open(_WRITER)
+        for _ in range(self._readers):
+            self._idle.append(await self._open(_READER))
 
     async def write(self, work: Callable[[Writing], Coroutine[Any, Any, None]]) -> None:
         """Let `work` have the connection that writes, in one visit."""
-        if self._writer is None:
-            self._writer = await self._open(_WRITER)
         await self._writer.visit(lambda connection: complete(work(connection)))
 
     @asynccontextmanager
@@ -169,30 +172,14 @@ class SqliteSource:
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Room]:
         async with self._turns:
-            room = self._idle.pop() if self._idle else await self._open_reader()
+            room = self._idle.pop()
             try:
                 yield room
             finally:
                 self._idle.append(room)  # cancelled or not: what is asked next waits for what was asked
 
-    async def _open_reader(self) -> Room:
-        """A thread that has begun to open must be heard to the end, whoever waits for it."""
-        opening = asyncio.get_running_loop().create_task(self._open(_READER), name="store-reader")
-        self._openings.add(opening)
-        opening.add_done_callback(self._openings.discard)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(self._spare)
-            raise
-
-    def _spare(self, opening: asyncio.Task[Room]) -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            self._idle.append(opening.result())
-
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(*self._openings, return_exceptions=True)
         while self._rooms:
             await self._rooms.pop().close()
         self._engine.dispose()

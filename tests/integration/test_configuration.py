@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from supervision.clock import FixedClock
 from supervision.csms.commands import CommandResult, CommandState
@@ -19,7 +19,7 @@ from supervision.csms.standard_settings import STANDARD
 from supervision.kernel.errors import Refused
 from supervision.store.db import Database
 from supervision.store.outbox import Outbox
-from supervision.store.schema import station_configurations
+from supervision.store.schema import organisations, station_configurations
 from tests.factories import TESTS
 from tests.integration.ocpp_client import (
     V16,
@@ -365,6 +365,25 @@ async def test_wish_for_one_station_replaces_that_for_all(sqlite_db: Database, c
             assert await service.forget("org", again["id"]) is None
             await service.serve_due()
     assert point.values == {"A": "60"}
+
+
+async def test_C16_stations_of_2_0_1_learn_the_master_pass_group_unless_a_wish_says_otherwise(
+    sqlite_db: Database, clock: FixedClock
+) -> None:
+    await write_stations(sqlite_db)
+    chosen = update(organisations).where(organisations.c.id == "org").values(master_pass_group="FIRE")
+    await sqlite_db.write(TESTS, lambda tx: tx.execute(chosen))
+    point = SettingStation({"AuthCtrlr.MasterPassGroupId": ""})
+    async with central_system(sqlite_db, clock) as server:
+        service = service_of(server, sqlite_db, clock)
+        outbox = Outbox(sqlite_db, clock, [service.consumer()])
+        async with server.station("CS201", V201, respond=point.respond):
+            await outbox.drain()
+            await service.serve_due()
+            assert point.values == {"AuthCtrlr.MasterPassGroupId": "FIRE"}
+            await wish_for(service, "2.0.1", AuthCtrlr__MasterPassGroupId="POLICE")
+            await service.serve_due()
+            assert point.values == {"AuthCtrlr.MasterPassGroupId": "POLICE"}
 
 
 @pytest.mark.parametrize(

@@ -478,7 +478,7 @@ async def write_then_fail(url: str, clock: FixedClock) -> None:
         raise KeyError
 
 
-async def test_no_thread_outlives_a_reader_cancelled_while_it_opens(
+async def test_no_thread_outlives_the_database_whose_readers_were_cancelled(
     sqlite_url: str, clock: FixedClock
 ) -> None:
     before = set(threading.enumerate())

@@ -153,6 +153,29 @@ CONFIGURATION_STATE = {
     "drift": N_("differs"),
     "reboot_required": N_("needs a restart"),
 }
+# Reasons of the settings we advise; an operator's own reasons are shown as they were written.
+SETTING_REASONS = frozenset(
+    {
+        N_("Whether a station follows its limit is seen within a minute or two"),
+        N_("Energy for the bill, power and current for the plan, state of charge where the car tells it"),
+        N_("No energy without a reading at the start"),
+        N_("No energy without a reading at the end"),
+        N_("A register every quarter of an hour bounds a charge whose end was lost"),
+        N_("The register is enough for that"),
+        N_("Who may charge was decided before the remote start was sent"),
+        N_("A charge that is answered Invalid must end"),
+        N_("A charge ends with the cable, so that the next driver starts his own"),
+        N_("Staff can charge a car while the line is down"),
+        N_("While the line is up we decide: a booking may have ended a minute ago"),
+        N_("A badge that nobody knows does not charge for free while the line is down"),
+        N_("A driver's badge is good during his booking only; a remembered answer would go on"),
+        N_("The list of badges that need no booking is kept in sync by itself"),
+        N_("Two minutes to plug in after a badge, then the point is free again"),
+        N_("A station throws a charge away after its last attempt"),
+        N_("Mobile networks forget a silent connection after a few minutes"),
+        N_("Badges of the master pass group stop any charge, also while the line is down"),
+    }
+)
 SETTING_STATE = {
     "ok": N_("as wished for"),
     "differs": N_("differs"),
@@ -546,6 +569,10 @@ class Words:
     def setting_state(self, code: str) -> str:
         """How one setting of a station stands."""
         return self._of(SETTING_STATE, code)
+
+    def setting_reason(self, text: str) -> str:
+        """Why a setting is wished for, in the reader's language where the reason is ours."""
+        return self.words.gettext(text) if text in SETTING_REASONS else text
 
     def boot_policy(self, code: str) -> str:
         """How boots of a station are answered."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from supervision.csms.standard_settings import STANDARD, master_pass
 from supervision.web import i18n
 from supervision.web.i18n import catalogue, negotiated, translator
-from supervision.web.i18n.words import ALERTS, REFUSALS, Words
+from supervision.web.i18n.words import ALERTS, REFUSALS, SETTING_REASONS, Words
 from tests.unit.web.extraction import messages
 from tests.unit.web.samples import NOW, PARIS, at
 
@@ -48,6 +49,15 @@ def test_catalogue_texts_keep_the_places_of_their_sentences() -> None:
     for entry in catalogue("fr"):
         if entry.id:
             assert places(entry.string) == places(entry.id)
+
+
+def test_reasons_of_the_advised_settings_are_told_in_the_language_of_the_reader() -> None:
+    advised = {wish.reason for wish in STANDARD} | {master_pass("FIRE").reason}
+    assert advised == SETTING_REASONS
+    ours, theirs = "No energy without a reading at the start", "Because I say so"
+    assert Words(FR).setting_reason(ours) == "Pas d’énergie comptée sans relevé au début"
+    assert [Words(EN).setting_reason(text) for text in (ours, theirs)] == [ours, theirs]
+    assert Words(FR).setting_reason(theirs) == theirs
 
 
 def test_plural_follows_the_language() -> None:
