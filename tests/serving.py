@@ -202,6 +202,8 @@ async def _devices_of(tx: Tx, mine: Mapping[str, str], p: str) -> None:
         notice = {"kind": "security", "name": f"Event{number}", "key": f"{number}", "alarming": True}
         said = {"cleared": False, "at": NOW, "received_at": NOW, "details": {}}
         await tx.execute(insert(schema.device_notices).values(**of_station, **notice, **said))
+        heard = {"frame_id": number, "at": NOW, "answer": f'[3,"{number}.1",{{"currentTime":"{number}"}}]'}
+        await tx.execute(insert(schema.relay_answers).values(**of_station, **heard))
     page = {"requestId": first, "reportData": []}
     await tx.execute(
         insert(schema.errand_pages).values(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, update
 
 from supervision.booking.model import Booking, BookingStatus
 from supervision.clock import Clock
@@ -287,13 +287,18 @@ class AlertService:
             await self._open(tx, vars(event), FAULTED, cause, facts, after=STEADY_AFTER)
 
     async def _goes_on(self, tx: Tx, organisation_id: str, cause: str) -> bool:
-        """Take back the end of an alert that is still to come; False when there is none."""
+        """Take back the end of an alert that is still to come; False when there is none.
+
+        One that would open at this very moment and was called off goes on, too: it has not been quiet yet.
+        """
+        now = self._clock.now()
+        opens_now = and_(alerts.c.opened_at == now, alerts.c.closed_at == now)
         kept = await tx.execute(
             update(alerts)
             .where(
                 alerts.c.organisation_id == organisation_id,
                 alerts.c.cause == cause,
-                alerts.c.closed_at >= self._clock.now(),
+                or_(alerts.c.closed_at > now, opens_now),
             )
             .values(closed_at=None)
         )

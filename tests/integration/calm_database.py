@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
-from supervision.store.db import Database, Job, Reader, Tenant, Unit
+from supervision.store.db import Database, Job, PreparedQuery, Reader, Tenant, Unit
 
 T = TypeVar("T")
 CALM_ROUNDS = 30  # of the loop; more than any chain of tasks that wake one another without the database
@@ -60,6 +60,10 @@ class CalmDatabase(Database):
         with self._in_use():
             async with super().read(tenant) as reader:
                 yield reader
+
+    async def ask(self, query: PreparedQuery, **values: Any) -> list[dict[str, Any]]:
+        with self._in_use():
+            return await super().ask(query, **values)
 
     async def calm(self) -> None:
         """Wait until nobody uses the database and nobody is about to: only time or a message goes on."""

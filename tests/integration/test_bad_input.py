@@ -26,6 +26,7 @@ POST_PATHS = {
     "/charging-stations/{identity}/security": "/charging-stations/CP16/security",
     "/unknown-charging-stations/{identity}/adopt": "/unknown-charging-stations/NEW-9/adopt",
     "/charging-stations/{identity}/boot-policy": "/charging-stations/CP16/boot-policy",
+    "/charging-stations/{identity}/relay": "/charging-stations/CP16/relay",
     "/desired-settings": "/desired-settings",
     "/desired-settings/standard": "/desired-settings/standard",
     "/charging-transactions/{id}/settlement": "/charging-transactions/1/settlement",
