@@ -52,7 +52,7 @@ REALM = 'Basic realm="ocpp", charset="UTF-8"'
 _IDENTITY = re.compile(r"[A-Za-z0-9._~-]{1,48}")
 
 MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + 1024  # a little more, so that the frame's reader can say why
-OPEN_TIMEOUT_S = 10
+OPEN_TIMEOUT_S = 20  # of 10 000 that dial at once a shorter one breaks off thousands, which then dial again
 WRITE_TIMEOUT_S = 10
 SHORT_TEXT = 4096  # characters: far below what the transport buffers before it makes a sender wait
 LIVENESS_S = 5  # how long an older socket has to prove that it lives
