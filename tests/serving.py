@@ -203,7 +203,8 @@ async def _devices_of(tx: Tx, mine: Mapping[str, str], p: str) -> None:
         said = {"cleared": False, "at": NOW, "received_at": NOW, "details": {}}
         await tx.execute(insert(schema.device_notices).values(**of_station, **notice, **said))
         heard = {"frame_id": number, "at": NOW, "answer": f'[3,"{number}.1",{{"currentTime":"{number}"}}]'}
-        await tx.execute(insert(schema.relay_answers).values(**of_station, **heard))
+        other = {**mine, "charging_station": f"{p.upper()}CP16"}
+        await tx.execute(insert(schema.relay_answers).values(**other, **heard))
     page = {"requestId": first, "reportData": []}
     await tx.execute(
         insert(schema.errand_pages).values(

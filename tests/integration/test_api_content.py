@@ -287,7 +287,7 @@ LISTS = {
     "/command-batches": ("manager", "id", ["batch1", "batch3", "batch2"]),
     "/charging-stations/CP17/notices": ("manager", "name", ["Event3", "Event2", "Event1"]),
     "/charging-stations/CP17/errands": ("manager", "id", [3, 2, 1]),
-    "/charging-stations/CP17/relay/answers": ("manager", "frame_id", [3, 2, 1]),
+    "/charging-stations/CP16/relay/answers": ("manager", "frame_id", [3, 2, 1]),
     "/unknown-charging-stations": ("operator", "identity", ["NEW-7", "NEW-8", "NEW-9"]),
     "/charging-transactions": ("manager", "ocpp_transaction_id", ["1", "2", "3"]),
     "/charging-transactions/review": ("manager", "reasons", [["unknown_token"], ["unknown_token"]]),
