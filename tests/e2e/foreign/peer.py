@@ -21,6 +21,7 @@ class Peer:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self.invalid: list[dict[str, Any]] = []
+        self._told = asyncio.Event()
 
     async def read(self) -> None:
         """Sort what the process tells, until it ends."""
@@ -29,6 +30,7 @@ class Peer:
             told = json.loads(line)
             if "command" in told:
                 self.commands.append((told["command"], told["payload"]))
+                self._told.set()
             elif "invalid" in told:
                 self.invalid.append(told["invalid"])
             else:
@@ -57,6 +59,13 @@ class Peer:
     async def close(self) -> None:
         """Close the socket; the process goes on."""
         await self._order(do="close")
+
+    async def took(self, action: str, payload: dict[str, Any]) -> None:
+        """Wait until the process tells of a command: its answer to the central system may be faster."""
+        async with asyncio.timeout(PATIENCE_S):
+            while payload not in self.taken(action):
+                self._told.clear()
+                await self._told.wait()
 
     def taken(self, action: str) -> list[dict[str, Any]]:
         """Return the payloads of the commands of one kind."""
