@@ -28,7 +28,7 @@ from supervision.csms.frame import Version
 from supervision.csms.judgement import Verdict, judge_command
 from supervision.csms.masking import mask_payload
 from supervision.csms.outbound import CommandState
-from supervision.csms.store import Station
+from supervision.csms.store import Station, of_this_station
 from supervision.kernel.events import CommandFinished
 from supervision.kernel.timespan import format_instant, from_millis, instant_text, to_millis
 from supervision.store.db import Reader, Tx
@@ -181,8 +181,7 @@ def waiting_query() -> Any:
     return (
         with_station()
         .where(
-            commands.c.organisation_id == bindparam("b_organisation"),
-            commands.c.charging_station == bindparam("b_identity"),
+            of_this_station(commands),
             commands.c.state == CommandState.QUEUED.value,
             commands.c.batch_id.is_(None),
             commands.c.expires_at > now,

@@ -35,7 +35,7 @@ from supervision.csms.masking import mask_payload
 from supervision.csms.outbound import CALLED_OFF, TIMED_OUT, CommandState, Outcome, QueuedCall, outcome_of
 from supervision.csms.registry import Connection, Registry
 from supervision.csms.schemas import violations
-from supervision.csms.store import HotPath, Station, update_station
+from supervision.csms.store import HotPath, Station, named, update_station
 from supervision.kernel.errors import Refused
 from supervision.kernel.timespan import to_millis
 from supervision.log import Log
@@ -206,12 +206,7 @@ class CommandService:
     async def connected(self, connection: Connection) -> None:
         """Take up what was queued while the station was away and has not expired."""
         station, now = connection.station, self._clock.now()
-        rows = await self._db.ask(
-            self._waiting,
-            b_identity=station.identity,
-            b_organisation=station.organisation_id,
-            b_now=to_millis(now),
-        )
+        rows = await self._db.ask(self._waiting, **named(station), b_now=to_millis(now))
         for row in rows:
             await self._take_up(connection, row)
         self.ring()

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, literal_column, null, select, update
+from sqlalchemy import bindparam, literal_column, null, select, update
 
 from supervision.csms.holding import Registration
 from supervision.csms.machine import State
 from supervision.csms.model import ConnectorStatus
 from supervision.csms.registry import Connection
-from supervision.csms.store import Station
+from supervision.csms.store import Station, named, of_this_station, this_station
 from supervision.kernel.timespan import to_millis
 from supervision.kernel.units import watts
 from supervision.store.db import Database, Job, Reader, across_tenants
@@ -42,7 +42,7 @@ class ConnectPath:
 
     async def load(self, reader: Reader, connection: Connection) -> None:
         """Load what the messages of a new socket will need without asking again."""
-        where = _named(connection.station)
+        where = named(connection.station)
         for row in await reader.ask(self._facts, **where):
             connection.held = _held(row["registration"])
             connection.known = row["booted_at"] is not None and connection.held is None
@@ -56,39 +56,21 @@ class ConnectPath:
 
     async def policy(self, reader: Reader, station: Station) -> Mapping[str, Any] | None:
         """Return `boot_policy` and `held_at` of a station."""
-        return next(iter(await reader.ask(self._policy, **_named(station))), None)
+        return next(iter(await reader.ask(self._policy, **named(station))), None)
 
     def connected(self, job: Job, station: Station, at: datetime, ocpp: str) -> None:
         """Note a new socket and the version it speaks."""
-        job.add(self._connected, **_named(station), b_at=to_millis(at), b_ocpp=ocpp)
+        job.add(self._connected, **named(station), b_at=to_millis(at), b_ocpp=ocpp)
 
     def booted(self, job: Job, station: Station, at: datetime, ocpp: str, facts: Mapping[str, Any]) -> None:
         """Note an accepted boot and what the station said about itself."""
         job.add(
-            self._booted, **_named(station), b_at=to_millis(at), b_ocpp=ocpp, b_boot=json.dumps(dict(facts))
+            self._booted, **named(station), b_at=to_millis(at), b_ocpp=ocpp, b_boot=json.dumps(dict(facts))
         )
 
 
 def _held(registration: str | None) -> Registration | None:
     return None if registration in (None, Registration.ACCEPTED.value) else Registration(registration)
-
-
-def _named(station: Station) -> dict[str, str]:
-    return {"b_identity": station.identity, "b_organisation": station.organisation_id}
-
-
-def _this_station() -> Any:
-    table = charging_stations
-    return and_(
-        table.c.identity == bindparam("b_identity"), table.c.organisation_id == bindparam("b_organisation")
-    )
-
-
-def _of_this_station(table: Any) -> Any:
-    return and_(
-        table.c.charging_station == bindparam("b_identity"),
-        table.c.organisation_id == bindparam("b_organisation"),
-    )
 
 
 def _known_query() -> Any:
@@ -97,35 +79,33 @@ def _known_query() -> Any:
 
 def _facts_query() -> Any:
     table = charging_stations
-    return select(table.c.booted_at, table.c.violations, table.c.registration).where(_this_station())
+    return select(table.c.booted_at, table.c.violations, table.c.registration).where(this_station())
 
 
 def _evses_query() -> Any:
     table = evses
     columns = (table.c.evse_id, table.c.status, table.c.status_at, table.c.max_a, table.c.phases)
-    return select(*columns).where(_of_this_station(table)).order_by(table.c.evse_id)
+    return select(*columns).where(of_this_station(table)).order_by(table.c.evse_id)
 
 
 def _open_query() -> Any:
     table = charging_transactions
     columns = (table.c.id, table.c.ocpp_transaction_id, table.c.evse_id)
     return (
-        select(*columns)
-        .where(_of_this_station(table), table.c.state == State.OPEN.value)
-        .order_by(table.c.id)
+        select(*columns).where(of_this_station(table), table.c.state == State.OPEN.value).order_by(table.c.id)
     )
 
 
 def _policy_query() -> Any:
     table = charging_stations
-    return select(table.c.boot_policy, table.c.held_at).where(_this_station())
+    return select(table.c.boot_policy, table.c.held_at).where(this_station())
 
 
 def _connected_update() -> Any:
     table = charging_stations
     return (
         update(table)
-        .where(_this_station())
+        .where(this_station())
         .values(
             connected_at=bindparam("b_at", type_=table.c.connected_at.type),
             ocpp=bindparam("b_ocpp", type_=table.c.ocpp.type),
@@ -139,7 +119,7 @@ def _booted_update() -> Any:
     at = bindparam("b_at", type_=table.c.booted_at.type)
     return (
         update(table)
-        .where(_this_station())
+        .where(this_station())
         .values(
             boot=bindparam("b_boot", type_=table.c.boot.type),
             registration=literal_column(f"'{Registration.ACCEPTED.value}'"),

@@ -29,6 +29,11 @@ def mask_frame(text: str) -> str:
     return json.dumps(mask_payload(frame), ensure_ascii=False, separators=(",", ":"))
 
 
+def storable_frame(text: str) -> str:
+    """Return the frame as it is kept: masked, and NUL, which PostgreSQL cannot store, in its escaped form."""
+    return mask_frame(text).replace("\0", "\\u0000")
+
+
 def _is_suspect(text: str) -> bool:
     """A quick look that every frame pays for: plain searches cost a fraction of a pattern."""
     lowered = text.lower()

@@ -16,7 +16,7 @@ from supervision.csms import model, wire
 from supervision.csms.admission import NO_PROOF, Proof
 from supervision.csms.decisions import decision_values
 from supervision.csms.machine import ChargingTransaction, State
-from supervision.csms.masking import mask_frame
+from supervision.csms.masking import storable_frame
 from supervision.csms.metering import DROP_WH, Seen
 from supervision.csms.model import Decision, Measured, MeterSample, Reading, SignedValue, trusted_time
 from supervision.kernel.timespan import to_millis
@@ -96,8 +96,8 @@ class HotPath:
         text: str,
         problem: str | None = None,
     ) -> None:
-        """Journal one frame, secrets masked; NUL, which PostgreSQL cannot store, in its escaped form."""
-        kept = mask_frame(text).replace("\0", "\\u0000")
+        """Journal one frame, secrets masked."""
+        kept = storable_frame(text)
         values = (station.organisation_id, station.identity, to_millis(at), direction, kept, problem)
         job.rows.append((self._frame, values))
 
@@ -206,8 +206,7 @@ class HotPath:
         """Note that the station lives, how far its clock is off and what it violated so far."""
         job.add(
             self._seen,
-            b_identity=station.identity,
-            b_organisation=station.organisation_id,
+            **named(station),
             b_at=to_millis(at),
             b_offset=offset_ms,
             b_violations=json.dumps(dict(violations)),
@@ -217,9 +216,8 @@ class HotPath:
         """Keep the newest register of an open charging transaction, by rank as `machine.apply` does."""
         job.add(
             self._register,
+            **named(station),
             b_id=row_id,
-            b_identity=station.identity,
-            b_organisation=station.organisation_id,
             b_register=register_wh,
             b_rank=rank,
         )
@@ -269,8 +267,29 @@ def digest(readings: str) -> int:
 _PLACE = ("b_identity", "b_organisation", "b_evse")
 
 
+def named(station: Station) -> dict[str, Any]:
+    """Return the values of a prepared statement that name a station."""
+    return {"b_identity": station.identity, "b_organisation": station.organisation_id}
+
+
 def _place(station: Station, evse_id: int) -> dict[str, Any]:
-    return dict(zip(_PLACE, (station.identity, station.organisation_id, evse_id), strict=True))
+    return {**named(station), "b_evse": evse_id}
+
+
+def this_station() -> Any:
+    """Return the condition of a prepared statement that a row is the `named` station's own."""
+    table = charging_stations
+    return and_(
+        table.c.identity == bindparam("b_identity"), table.c.organisation_id == bindparam("b_organisation")
+    )
+
+
+def of_this_station(table: Table) -> Any:
+    """Return the condition of a prepared statement that a row belongs to the `named` station."""
+    return and_(
+        table.c.charging_station == bindparam("b_identity"),
+        table.c.organisation_id == bindparam("b_organisation"),
+    )
 
 
 def _insert_new(db: Database, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -279,11 +298,7 @@ def _insert_new(db: Database, table: Table) -> sqlite.Insert | postgresql.Insert
 
 
 def _this_evse() -> Any:
-    return and_(
-        evses.c.charging_station == bindparam("b_identity"),
-        evses.c.organisation_id == bindparam("b_organisation"),
-        evses.c.evse_id == bindparam("b_evse"),
-    )
+    return and_(of_this_station(evses), evses.c.evse_id == bindparam("b_evse"))
 
 
 def _power_update() -> Any:
@@ -326,10 +341,7 @@ def _seen_update() -> Any:
     offset = bindparam("b_offset", type_=table.c.clock_offset_ms.type)
     return (
         update(table)
-        .where(
-            table.c.identity == bindparam("b_identity"),
-            table.c.organisation_id == bindparam("b_organisation"),
-        )
+        .where(this_station())
         .values(
             seen_at=bindparam("b_at", type_=table.c.seen_at.type),
             clock_offset_ms=func.coalesce(offset, table.c.clock_offset_ms),
@@ -344,9 +356,8 @@ def _register_update() -> Any:
     return (
         update(table)
         .where(
+            of_this_station(table),
             table.c.id == bindparam("b_id"),
-            table.c.organisation_id == bindparam("b_organisation"),
-            table.c.charging_station == bindparam("b_identity"),
             or_(table.c.last_rank.is_(None), table.c.last_rank < rank),
         )
         .values(
@@ -569,8 +580,3 @@ async def update_station(tx: Tx, station: Station, *conditions: Any, **values: A
         )
         .values(**values)
     )
-
-
-async def evse_rows(tx: Reader, station: Station) -> Sequence[Mapping[str, Any]]:
-    """Return the registered EVSEs of a station."""
-    return await tx.all(select(evses).where(of_station(evses, station)).order_by(evses.c.evse_id))

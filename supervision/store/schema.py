@@ -363,9 +363,7 @@ relays = Table(  # a second backend that is told of a charging station's message
     Column("error", String),  # csms.relay.model.Trouble, the newest; it may be over
     Column("error_at", Instant),
     Column("delivered", BigInteger, nullable=False),  # messages it answered
-    Column(
-        "refused", BigInteger, nullable=False
-    ),  # messages of charges it answered by nothing but CALLERRORs
+    Column("refused", BigInteger, nullable=False),  # of charges, answered by nothing but CALLERRORs
     Column("lost", BigInteger, nullable=False),  # messages it should have been told and never was
     Column("own_answers", BigInteger, nullable=False),  # times ours stood although its answer was wanted
     Index(None, "organisation_id"),

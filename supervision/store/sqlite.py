@@ -61,7 +61,7 @@ class SqliteConnection:
 
     async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
         """Run a prepared query."""
-        return self.asked(sql, values)
+        return self._driver.execute(sql, values).fetchall()
 
     async def say(self, sql: str) -> None:
         """Send words that begin, end or undo."""
@@ -79,23 +79,11 @@ class SqliteConnection:
         """No task runs in this thread: a cancellation is always a unit's own."""
         return False
 
-    def asked(self, sql: str, values: Row) -> list[Row]:
-        """Return the rows of a prepared query."""
-        return self._driver.execute(sql, values).fetchall()
-
-    def read(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
-        """Run a statement of a transaction that begins with the first of them."""
-        self._begin_reading()
-        return fetch(self.core.execute(statement, rows))
-
-    def read_asked(self, sql: str, values: Row) -> list[Row]:
-        """Run a prepared query of such a transaction."""
-        self._begin_reading()
-        return self.asked(sql, values)
-
-    def _begin_reading(self) -> None:
+    def reading(self) -> SqliteConnection:
+        """Return itself, in a transaction that begins with the first statement of a reader."""
         if not self._driver.in_transaction:
             self._driver.execute("BEGIN")
+        return self
 
     def end_reading(self) -> None:
         """End the transaction, if a statement began one."""
@@ -116,11 +104,11 @@ class Room:
 
     async def run(self, statement: Executable, rows: Rows | None, fetch: Fetch[T]) -> T:
         """Run a statement for a reader on the event loop."""
-        return await self.visit(lambda connection: connection.read(statement, rows, fetch))
+        return await self.visit(lambda connection: complete(connection.reading().run(statement, rows, fetch)))
 
     async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
         """Run a prepared query for a reader on the event loop."""
-        return await self.visit(lambda connection: connection.read_asked(sql, values))
+        return await self.visit(lambda connection: complete(connection.reading().ask(sql, values)))
 
     async def close(self) -> None:
         """Close the connection and end the thread."""
@@ -167,7 +155,7 @@ class SqliteSource:
     async def ask(self, sql: str, values: Row) -> Sequence[Sequence[Any]]:
         """Run one prepared query."""
         async with self._reader() as room:
-            return await room.visit(lambda connection: connection.asked(sql, values))
+            return await room.visit(lambda connection: complete(connection.ask(sql, values)))
 
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[Room]:

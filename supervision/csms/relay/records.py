@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 
 from supervision.csms.frame import Version
 from supervision.csms.machine import State
-from supervision.csms.masking import mask_frame
+from supervision.csms.masking import storable_frame
 from supervision.csms.relay.model import Owner, Relay, StationFacts, Trouble
 from supervision.csms.relay.passing import Entry
+from supervision.csms.store import Station, of_station
 from supervision.store.db import Database, Reader, Tx, across_tenants
 from supervision.store.schema import (
     charging_stations,
@@ -145,6 +146,11 @@ class Records:
         self._relay = relay
         self._tenant = relay.organisation_id
         self._identity = relay.charging_station
+        self._station = Station(
+            identity=relay.charging_station,
+            organisation_id=relay.organisation_id,
+            station_id=relay.station_id,
+        )
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -167,7 +173,7 @@ class Records:
             )
             told = await reader.all(
                 select(evses.c.evse_id, evses.c.status, evses.c.error_code, evses.c.status_at).where(
-                    evses.c.organisation_id == self._tenant, evses.c.charging_station == self._identity
+                    of_station(evses, self._station)
                 )
             )
         if row is None:
@@ -207,11 +213,7 @@ class Records:
         async with self._db.read(self._tenant) as reader:
             rows = await reader.all(
                 select(frames.c.id, frames.c.at, frames.c.direction, frames.c.frame, frames.c.problem)
-                .where(
-                    frames.c.organisation_id == self._tenant,
-                    frames.c.charging_station == self._identity,
-                    *conditions,
-                )
+                .where(of_station(frames, self._station), *conditions)
                 .order_by(frames.c.id)
                 .limit(limit)
             )
@@ -239,11 +241,7 @@ class Records:
         async with self._db.read(self._tenant) as reader:
             found = await reader.scalar(
                 select(wanted)
-                .where(
-                    table.c.organisation_id == self._tenant,
-                    table.c.charging_station == self._identity,
-                    known,
-                )
+                .where(of_station(table, self._station), known)
                 .order_by(table.c.ours.desc())
                 .limit(1)
             )
@@ -328,7 +326,7 @@ class Records:
                 charging_station=self._identity,
                 frame_id=entry.id,
                 at=now,
-                answer=mask_frame(answer).replace("\0", "\\u0000"),
+                answer=storable_frame(answer),
             )
         )
 
